@@ -1,0 +1,84 @@
+/**
+ * Coded errors: the one shape of every error that genmesh hands to a caller.
+ *
+ * Each folder has one `errors.ts` with one class over {@link CodedError} and a closed list of codes. Test on `code`,
+ * never on the message: codes are stable, messages are for people. Programmer errors (a wrong type, a value out of
+ * range) are plain `TypeError` and `RangeError` and are not part of this family.
+ */
+
+/**
+ * An operating error or a remote fault, told apart by `code`.
+ *
+ * @typeParam C - the union of codes of the folder that throws it, UPPER_SNAKE. Codes may be added in a minor version.
+ */
+export abstract class CodedError<C extends string = string> extends Error {
+  /** Stable, machine-readable reason; has a row in `docs/errors.md`. */
+  readonly code: C;
+
+  constructor(code: C, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.name = new.target.name;
+  }
+}
+
+/** Says whether `value` is a {@link CodedError}, and with `code`, whether it carries that code. */
+export function isCodedError(value: unknown, code?: string): value is CodedError {
+  return value instanceof CodedError && (code === undefined || value.code === code);
+}
+
+/** One line for a human about any thrown or exit value; never a stack, at most `charsMax` characters (default 300). */
+export function describeReason(reason: unknown, charsMax = 300): string {
+  let text: string;
+  if (reason instanceof CodedError) text = `${reason.code}: ${reason.message}`;
+  else if (reason instanceof Error) text = `${reason.name}: ${reason.message}`;
+  else if (typeof reason === 'string') text = reason;
+  else if (isShutdown(reason)) text = `shutdown: ${describeReason(reason.shutdown, charsMax)}`;
+  else {
+    try {
+      text = JSON.stringify(reason) ?? String(reason);
+    } catch {
+      text = Object.prototype.toString.call(reason);
+    }
+  }
+  const line = text.replace(/\s*\n\s*/g, ' ');
+  return line.length <= charsMax ? line : `${line.slice(0, charsMax - 1)}…`;
+}
+
+function isShutdown(reason: unknown): reason is { shutdown: unknown } {
+  return typeof reason === 'object' && reason !== null && Object.hasOwn(reason, 'shutdown');
+}
+
+/**
+ * Asserts what the code around it guarantees; a failure is a bug in genmesh, not bad input.
+ *
+ * @throws Error `invariant: <message>` when `condition` is false.
+ */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`invariant: ${message}`);
+}
+
+/**
+ * Checks an integer option at the door.
+ *
+ * @returns `value` when it is an integer in [min, max].
+ * @throws RangeError naming the option, its value and its range.
+ */
+export function checkInteger(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`option ${name} is ${describeReason(value, 60)}: expected an integer from ${min} to ${max}`);
+  }
+  return value;
+}
+
+/**
+ * Checks that an option is one of a closed set of strings.
+ *
+ * @throws RangeError naming the option, its value and the allowed values.
+ */
+export function checkOneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
+  if (!allowed.includes(value as T)) {
+    throw new RangeError(`option ${name} is ${describeReason(value, 60)}: expected one of ${allowed.join(', ')}`);
+  }
+  return value as T;
+}

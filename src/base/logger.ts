@@ -1,0 +1,67 @@
+/**
+ * Log lines with levels and fields. A library must not print by itself, so the default logger is silent; programs pass
+ * {@link createLogger} with a sink of their own.
+ */
+import type { Clock } from './clock.ts';
+import { describeReason } from './errors.ts';
+
+/** From most to least talkative; a logger passes its own level and everything after it. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+/** How much a logger says. */
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** What a line is about besides its text. Never put secrets or whole payloads here. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Where genmesh says what happened. Implementations must not throw. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+const nothing = (): void => {};
+
+/** Says nothing: the default everywhere. */
+export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+/** Longest value of a field in a line, in characters; the rest is cut with an ellipsis. */
+export const LOG_FIELD_CHARS_MAX = 300;
+
+/**
+ * A logger that formats one line a call: `2026-11-20T09:00:00.000Z warn  message key=value`.
+ *
+ * @param options.write - takes one line without its line break; an exception from it is swallowed.
+ * @param options.level - default `info`.
+ */
+export function createLogger(options: {
+  readonly write: (line: string) => void;
+  readonly clock: Clock;
+  readonly level?: LogLevel;
+}): Logger {
+  const threshold = LOG_LEVELS.indexOf(options.level ?? 'info');
+  const at = (level: LogLevel): ((message: string, fields?: LogFields) => void) => {
+    if (LOG_LEVELS.indexOf(level) < threshold) return nothing;
+    return (message, fields) => {
+      try {
+        options.write(formatLogLine(options.clock.wallMs(), level, message, fields));
+      } catch {
+        // A sink that fails must not take down who logs.
+      }
+    };
+  };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+function formatLogLine(wallMs: number, level: LogLevel, message: string, fields?: LogFields): string {
+  let line = `${new Date(wallMs).toISOString()} ${level.padEnd(5)} ${message}`;
+  for (const [key, value] of Object.entries(fields ?? {})) {
+    if (value === undefined) continue;
+    const text = describeReason(value, LOG_FIELD_CHARS_MAX);
+    line += ` ${key}=${/[\s"=]/.test(text) ? JSON.stringify(text) : text}`;
+  }
+  // Text that came from a peer must not forge a second line or drive a terminal.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
+  return line.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+}
