@@ -1,0 +1,41 @@
+/** What a supervisor needs to know to start, restart and stop one child; `supervisor(3) child_spec()`. */
+import type { Pid } from './process.ts';
+import type { MaybePromise } from './protocol.ts';
+import type { ActorSystem } from './system.ts';
+
+/** When a child that ended is started again. */
+export const RESTART_TYPES = ['permanent', 'transient', 'temporary'] as const;
+/** `permanent`: always. `transient`: unless it ended cleanly. `temporary`: never, and it is forgotten. */
+export type Restart = (typeof RESTART_TYPES)[number];
+
+/** How a child is stopped: asked with `shutdown` and killed after that many ms, killed at once, or waited for. */
+export type Shutdown = number | 'brutal_kill' | 'infinity';
+
+/** What a start function returns: a pid, or a handle that has one (a supervisor, a registry). */
+export type Child = Pid | { readonly pid: Pid };
+
+/** Who starts the child. A start function that calls `startLink` before its first `await` need not look at it. */
+export interface StartContext {
+  readonly parent: Pid;
+  readonly system: ActorSystem;
+}
+
+/** A child of a supervisor. */
+export interface ChildSpec<I extends string = string, R extends Child = Child> {
+  /** Unique among its siblings. */
+  readonly id: I;
+  /** Starts the child, linked to `context.parent`; runs in the supervisor, which waits for it. */
+  readonly start: (context: StartContext) => MaybePromise<R>;
+  /** Default `permanent`. */
+  readonly restart?: Restart;
+  /** Default 5000 ms for a worker, `infinity` for a supervisor. */
+  readonly shutdown?: Shutdown;
+  /** Default `worker`. */
+  readonly type?: 'worker' | 'supervisor';
+}
+
+/** What can be said about a child besides its id and start. */
+export type ChildOptions = Pick<ChildSpec, 'restart' | 'shutdown' | 'type'> & {
+  /** Registered name of the process; default none. */
+  readonly name?: string;
+};

@@ -1,0 +1,42 @@
+/** Errors of the process column. Codes and what to do about each: `docs/errors.md`. */
+import { CodedError } from '../base/errors.ts';
+
+/** Every code an {@link ActorError} can carry. */
+export const ACTOR_ERROR_CODES = [
+  'ABORTED',
+  'ALREADY_REGISTERED',
+  'ALREADY_STARTED',
+  'BAD_RETURN_VALUE',
+  'CALLING_SELF',
+  'EXIT',
+  'IGNORE',
+  'INIT_TIMEOUT',
+  'NAME_INVALID',
+  'NOPROC',
+  'START_FAILED',
+  'TIMEOUT',
+  'UNHANDLED_MESSAGE',
+] as const;
+
+/** One of {@link ACTOR_ERROR_CODES}. */
+export type ActorErrorCode = (typeof ACTOR_ERROR_CODES)[number];
+
+/**
+ * An operating error of the process column.
+ *
+ * `reason` is the OTP exit reason behind it, as links and monitors would see it: for `EXIT` why the server died, for
+ * `START_FAILED` what `init` stopped with, for `ALREADY_STARTED` and `ALREADY_REGISTERED` the pid that holds the name.
+ */
+export class ActorError extends CodedError<ActorErrorCode> {
+  /** The exit reason, or the pid that was in the way; see the class. */
+  readonly reason: unknown;
+
+  constructor(
+    code: ActorErrorCode,
+    message: string,
+    options: { readonly reason?: unknown; readonly cause?: unknown } = {},
+  ) {
+    super(code, message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.reason = options.reason;
+  }
+}

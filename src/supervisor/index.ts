@@ -1,0 +1,9 @@
+/** Supervisors: see `docs/semantics.md`. */
+export type { Child, ChildOptions, ChildSpec, Restart, Shutdown, StartContext } from '../actors/child-spec.ts';
+export { SHUTDOWN_MS_DEFAULT } from './child.ts';
+export { DynamicSupervisor, type DynamicSupervisorOptions, MAX_CHILDREN_DEFAULT } from './dynamic-supervisor.ts';
+export { SUPERVISOR_ERROR_CODES, SupervisorError, type SupervisorErrorCode } from './errors.ts';
+export { type IntensityOptions, MAX_RESTARTS_DEFAULT, MAX_SECONDS_DEFAULT } from './restart-intensity.ts';
+export { type ChildCounts, type ChildInfo, type Children, Supervisor, type SupervisorOptions } from './supervisor.ts';
+export { STRATEGIES, type Strategy } from './supervisor-server.ts';
+export { formatTree, snapshotTree, type TreeNode } from './tree.ts';
