@@ -1,0 +1,96 @@
+/**
+ * The one door to cryptography: an engine computes with key objects and bytes, everything else of genmesh asks an
+ * engine. There are two, equal byte for byte and verdict for verdict: `native-engine.ts` on the host's OpenSSL and
+ * `portable-engine.ts` in plain JavaScript; `default-engine.ts` chooses.
+ *
+ * An engine draws no randomness of its own for keys and sealing: it takes a {@link Random}. The one exception is the
+ * nonce of an ECDSA signature by the native engine, which OpenSSL draws itself; the portable engine derives it from key
+ * and data (RFC 6979), so a run that must repeat byte for byte uses ed25519 or the portable engine.
+ */
+import type { Random } from '../base/random.ts';
+import type { HashName } from '../codec/key-layout.ts';
+import type { Curve, KeyPair, Origin, PublicKey } from './keys.ts';
+
+/** A hash algorithm with an id on the wire. `blake2b` is BLAKE2b-512, `keccak256` the one before SHA-3's padding. */
+export type HashAlgorithm = HashName;
+
+/** What kind of key to make. */
+export interface KeyOptions {
+  /** Default `ed25519`. */
+  readonly curve?: Curve;
+  /** Default `software`. */
+  readonly origin?: Origin;
+}
+
+/** Computes with keys and bytes. Every array it returns is fresh; every array it takes is read, not kept. */
+export interface CryptoEngine {
+  /** Which implementation it is. */
+  readonly name: 'native' | 'portable';
+
+  /**
+   * A new key pair out of 32 bytes of `random` (more when an ECDSA scalar falls out of its range).
+   *
+   * @throws RangeError when `random` gives no usable scalar in 64 draws, or for an unknown curve or origin.
+   */
+  generateKeyPair(random: Random, options?: KeyOptions): KeyPair;
+
+  /**
+   * The key pair of a seed: always the same one. A seed under 32 bytes is hashed (SHA-256), of a longer one the first 32
+   * bytes count. `archethic-node crypto.ex generate_deterministic_keypair/3`.
+   *
+   * @throws `CryptoError` `INVALID_KEY` when the seed gives an ECDSA scalar out of range.
+   */
+  keyPairFromSeed(seed: Uint8Array, options?: KeyOptions): KeyPair;
+
+  /**
+   * The key pair number `extra` of a seed. `archethic-node crypto.ex derive_keypair/3`; a node's first key is number 0.
+   *
+   * @param extra - an index from 0 to 2^32 - 1, or bytes.
+   * @throws `CryptoError` `INVALID_KEY` as {@link CryptoEngine.keyPairFromSeed}.
+   * @throws RangeError for an index out of range.
+   */
+  deriveKeyPair(seed: Uint8Array, extra: number | Uint8Array, options?: KeyOptions): KeyPair;
+
+  /**
+   * The key pair of a private key as in a key file: curve id, origin id, 32 raw bytes (ed25519: the seed).
+   *
+   * @throws `CryptoError` `INVALID_KEY` for another length, unknown ids, an ECDSA scalar out of [1, n - 1];
+   * `UNSUPPORTED_CURVE` for bls.
+   */
+  keyPairFromPrivateKey(privateKey: Uint8Array): KeyPair;
+
+  /** The digest of `data`, 32 or 64 bytes, without an id. */
+  hash(algorithm: HashAlgorithm, data: Uint8Array): Uint8Array;
+
+  /** Signs `data`: 64 bytes for ed25519 (RFC 8032), 8 to 72 bytes of DER over SHA-256 for the ECDSA curves. */
+  sign(keyPair: KeyPair, data: Uint8Array): Uint8Array;
+
+  /**
+   * Says whether `signature` is by `publicKey` over `data`. Malformed signatures and points off their curve are false,
+   * never an exception.
+   *
+   * ed25519: no cofactor, R compared as bytes, S below the group order, the key in canonical form and not of small order.
+   * ECDSA: the only DER form of (r, s), both in [1, n - 1], s in either half.
+   *
+   * @throws `CryptoError` `UNSUPPORTED_CURVE` for a bls key.
+   */
+  verify(publicKey: PublicKey, data: Uint8Array, signature: Uint8Array): boolean;
+
+  /**
+   * Seals `plaintext` for `recipient` with a fresh ephemeral key: `ephemeral public key | tag | ciphertext`, 48 bytes
+   * longer for ed25519, 81 for the ECDSA curves. `archethic-node crypto.ex ec_encrypt/2`.
+   *
+   * @param plaintext - may be empty.
+   * @throws `CryptoError` `INVALID_KEY` when the recipient's point is off its curve or of small order,
+   * `UNSUPPORTED_CURVE` for a bls key.
+   */
+  eciesSeal(recipient: PublicKey, plaintext: Uint8Array, random: Random): Uint8Array;
+
+  /**
+   * Opens what was sealed for `keyPair`. `archethic-node crypto.ex ec_decrypt/2`.
+   *
+   * @throws `CryptoError` `DECRYPTION_FAILED`, the same for short input, a bad point, a low-order point, a wrong
+   * key and changed bytes.
+   */
+  eciesOpen(keyPair: KeyPair, sealed: Uint8Array): Uint8Array;
+}

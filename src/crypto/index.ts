@@ -1,0 +1,31 @@
+/**
+ * `genmesh/crypto`: keys, signatures, digests, ECIES and signed message envelops, on the host's cryptography or without
+ * it. Pure: randomness comes in as an argument.
+ */
+export { addressOf, HASH_ALGORITHMS, hashDigest } from './addresses.ts';
+export { defaultEngine } from './default-engine.ts';
+export { ECIES_TAG_BYTES, EPHEMERAL_PUBLIC_KEY_BYTES, eciesOverheadBytes } from './ecies.ts';
+export type { CryptoEngine, HashAlgorithm, KeyOptions } from './engine.ts';
+export { CRYPTO_ERROR_CODES, CryptoError, type CryptoErrorCode } from './errors.ts';
+export {
+  CURVES,
+  type Curve,
+  KeyPair,
+  ORIGINS,
+  type Origin,
+  PRIVATE_KEY_BYTES,
+  PublicKey,
+  type PublicKeyCurve,
+} from './keys.ts';
+export { createNativeEngine } from './native-engine.ts';
+export { createPortableEngine } from './portable-engine.ts';
+export {
+  type OpenedEnvelop,
+  type OpenOptions,
+  openMessageEnvelop,
+  PUBLIC_KEY_CACHE_CAPACITY_DEFAULT,
+  PUBLIC_KEY_CACHE_CAPACITY_MAX,
+  PublicKeyCache,
+  type SealOptions,
+  sealMessageEnvelop,
+} from './sealed-envelop.ts';

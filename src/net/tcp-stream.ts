@@ -1,0 +1,225 @@
+/**
+ * A TCP socket as a {@link ByteStream}.
+ *
+ * The socket itself is given at most {@link TCP_WRITE_WINDOW_BYTES} at a time and the rest waits here, so that
+ * `bufferedBytes` falls in steps even while one large message is under way: whoever watches for a stalled peer sees
+ * progress. Half-open sockets are allowed below, and closed in order here, because the runtime's own automatic end
+ * would overtake what waits.
+ */
+import type { Socket } from 'node:net';
+import type { Clock, Timer } from '../base/clock.ts';
+import { RingQueue } from '../base/ring-queue.ts';
+import { NetError, type NetErrorCode } from './errors.ts';
+import { formatNetAddress } from './net-address.ts';
+import {
+  type ByteStream,
+  type ByteStreamHandlers,
+  STREAM_CLOSE_TIMEOUT_MS,
+  STREAM_HIGH_WATER_BYTES,
+  STREAM_LINGER_MS,
+} from './transport.ts';
+
+/** Bytes handed to the socket at a time, and longest piece of one write: 64 KiB. */
+export const TCP_WRITE_WINDOW_BYTES = 65_536;
+
+/** The scheme of TCP addresses. */
+export const TCP_SCHEME = 'tcp';
+
+const CODES: Readonly<Record<string, NetErrorCode>> = {
+  ECONNREFUSED: 'CONNECTION_REFUSED',
+  ETIMEDOUT: 'DIAL_TIMEOUT',
+  EHOSTUNREACH: 'UNREACHABLE',
+  EHOSTDOWN: 'UNREACHABLE',
+  ENETUNREACH: 'UNREACHABLE',
+  ENETDOWN: 'UNREACHABLE',
+  ENOTFOUND: 'UNREACHABLE',
+  EAI_AGAIN: 'UNREACHABLE',
+  EADDRINUSE: 'ADDRESS_IN_USE',
+  EADDRNOTAVAIL: 'ADDRESS_UNAVAILABLE',
+  EACCES: 'ADDRESS_UNAVAILABLE',
+  EPERM: 'ADDRESS_UNAVAILABLE',
+  ECONNRESET: 'RESET',
+  ECONNABORTED: 'RESET',
+  EPIPE: 'RESET',
+  EMFILE: 'RESOURCE_EXHAUSTED',
+  ENFILE: 'RESOURCE_EXHAUSTED',
+  ENOBUFS: 'RESOURCE_EXHAUSTED',
+  ENOMEM: 'RESOURCE_EXHAUSTED',
+};
+
+/**
+ * The {@link NetError} for a socket's error.
+ *
+ * @param what - begins the message, e.g. `dial tcp://127.0.0.1:1`.
+ * @internal
+ */
+export function tcpError(what: string, cause: unknown): NetError {
+  const { code = 'unknown error' } = cause as { code?: string };
+  return new NetError(CODES[code] ?? 'IO_FAILED', `${what}: ${code}`, { cause });
+}
+
+/**
+ * `tcp://host:port` of one end of a socket; an IPv4 peer of a dual-stack listener appears as IPv4.
+ *
+ * @internal
+ */
+export function tcpAddressText(host: string | undefined, port: number | undefined): string {
+  const plain = (host ?? '0.0.0.0').replace(/^::ffff:(?=\d+\.)/, '');
+  return formatNetAddress({ scheme: TCP_SCHEME, host: plain, port: port ?? 0 });
+}
+
+/** One connected socket. @internal */
+export class TcpStream implements ByteStream {
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #onOver: () => void;
+  readonly #queue = new RingQueue<Uint8Array>();
+  #queuedBytes = 0;
+  #handlers: ByteStreamHandlers | undefined;
+  #phase: 'open' | 'ending' | 'over' = 'open';
+  #isDiscarding = false;
+  #isPaused = false;
+  #isEndSent = false;
+  #needsDrain = false;
+  #closeTimer: Timer | undefined;
+  #reason: NetError | undefined;
+
+  /**
+   * Takes over a connected socket made with `allowHalfOpen`.
+   *
+   * @param onOver - called once when the stream is over, opened or not.
+   */
+  constructor(socket: Socket, clock: Clock, onOver: () => void) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#onOver = onOver;
+    this.remoteAddress = tcpAddressText(socket.remoteAddress, socket.remotePort);
+    this.localAddress = tcpAddressText(socket.localAddress, socket.localPort);
+    socket.on('error', (cause) => {
+      // A reset that answers our own end of the conversation takes nothing from us that we did not give up.
+      if (!this.#isEndSent || this.#queuedBytes + socket.writableLength > 0) {
+        this.#reason ??= tcpError(`connection with ${this.remoteAddress}`, cause);
+      }
+    });
+    socket.on('end', () => this.#beginEnd());
+    socket.on('finish', () => this.#lingerForEnd());
+    socket.on('close', () => this.#over());
+  }
+
+  get bufferedBytes(): number {
+    return this.#phase === 'over' ? 0 : this.#queuedBytes + this.#socket.writableLength;
+  }
+
+  open(handlers: ByteStreamHandlers): void {
+    if (this.#handlers !== undefined) throw new Error(`stream with ${this.remoteAddress} is open already`);
+    this.#handlers = handlers;
+    if (this.#phase === 'over') {
+      this.#clock.defer(() => handlers.onClose(this.#reason));
+      return;
+    }
+    this.#socket.on('data', (chunk) => {
+      // A plain view: Buffer's own slice and the rest of its methods stay inside.
+      if (!this.#isDiscarding) handlers.onData(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    });
+    if (!this.#isPaused) this.#socket.resume();
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#phase !== 'open') throw new NetError('CLOSED', `connection with ${this.remoteAddress} is closed`);
+    for (let offset = 0; offset < bytes.length; offset += TCP_WRITE_WINDOW_BYTES) {
+      this.#queue.push(bytes.subarray(offset, offset + TCP_WRITE_WINDOW_BYTES));
+    }
+    this.#queuedBytes += bytes.length;
+    this.#pump();
+    if (this.bufferedBytes < STREAM_HIGH_WATER_BYTES) return true;
+    this.#needsDrain = true;
+    return false;
+  }
+
+  pause(): void {
+    if (this.#isPaused || this.#isDiscarding) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    if (this.#handlers !== undefined) this.#socket.resume();
+  }
+
+  close(): void {
+    if (this.#phase === 'over') return;
+    this.#isDiscarding = true;
+    this.#isPaused = false;
+    this.#socket.resume();
+    this.#beginEnd();
+  }
+
+  destroy(reason?: NetError): void {
+    if (this.#phase === 'over') return;
+    this.#reason ??= reason;
+    // A reset after our end was sent is refused by the operating system and would lose the socket's close event.
+    if (this.#isEndSent) this.#socket.destroy();
+    else {
+      this.#socket.resetAndDestroy();
+      if (!this.#socket.destroyed) this.#socket.destroy();
+    }
+    this.#over();
+  }
+
+  #pump(): void {
+    while (this.#queue.length > 0 && this.#socket.writableLength < TCP_WRITE_WINDOW_BYTES) {
+      const piece = this.#queue.shift() as Uint8Array;
+      this.#queuedBytes -= piece.length;
+      this.#socket.write(piece, this.#onWritten);
+    }
+  }
+
+  readonly #onWritten = (): void => {
+    if (this.#phase === 'over' || this.#socket.destroyed) return;
+    this.#pump();
+    if (this.bufferedBytes > 0) return;
+    if (this.#phase === 'ending') {
+      this.#sendEnd();
+    } else if (this.#needsDrain) {
+      this.#needsDrain = false;
+      this.#handlers?.onDrain();
+    }
+  };
+
+  #beginEnd(): void {
+    if (this.#phase !== 'open') return;
+    this.#phase = 'ending';
+    this.#closeTimer = this.#clock.setTimer(() => {
+      const text = `connection with ${this.remoteAddress}: ${this.bufferedBytes} bytes not taken while closing`;
+      this.destroy(new NetError('WRITE_TIMEOUT', `${text}, given up after ${STREAM_CLOSE_TIMEOUT_MS} ms`));
+    }, STREAM_CLOSE_TIMEOUT_MS);
+    if (this.bufferedBytes === 0) this.#sendEnd();
+  }
+
+  #sendEnd(): void {
+    if (this.#isEndSent) return;
+    this.#isEndSent = true;
+    this.#socket.end();
+  }
+
+  #lingerForEnd(): void {
+    if (this.#phase !== 'ending') return;
+    if (this.#closeTimer !== undefined) this.#clock.clearTimer(this.#closeTimer);
+    this.#closeTimer = this.#clock.setTimer(() => this.destroy(), STREAM_LINGER_MS);
+  }
+
+  #over(): void {
+    if (this.#phase === 'over') return;
+    this.#phase = 'over';
+    if (this.#closeTimer !== undefined) this.#clock.clearTimer(this.#closeTimer);
+    this.#queue.clear();
+    this.#queuedBytes = 0;
+    this.#onOver();
+    const handlers = this.#handlers;
+    if (handlers !== undefined) this.#clock.defer(() => handlers.onClose(this.#reason));
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * NodeMailbox: one process per remote node that serialises the calls to it. It outlives the connections of its remote.
+ *
+ * A call waits in its queue until a connection stands and fewer than `maxInFlight` are unanswered, then gets the next
+ * 32-bit id, is signed, sealed and sent, in the order asked. A call whose time is up before is dropped and never sent. Ids
+ * wrap at 2^32 and skip those in flight; upstream's stop working there (`archethic-node client/connection.ex`).
+ */
+import { GenServer } from '../actors/gen-server.ts';
+import type { CallHandlers, CastHandlers, ServerRef } from '../actors/protocol.ts';
+import type { From } from '../actors/request.ts';
+import { noreply, reply } from '../actors/results.ts';
+import { CodedError } from '../base/errors.ts';
+import type { MessageType, MessageValue } from '../codec/message.ts';
+import { sealMessageEnvelop } from '../crypto/sealed-envelop.ts';
+import type { ArchethicLink } from '../net/archethic-link.ts';
+import { NetError } from '../net/errors.ts';
+import { P2pError } from './errors.ts';
+import type { NodeContext } from './node-context.ts';
+import type { PeerAddress } from './peer-address.ts';
+import type { RemoteCounters } from './remote-counters.ts';
+
+/** A request on its way out. @internal */
+export class Outgoing {
+  readonly type: MessageType;
+  /** Encoded and padded, not yet sealed. */
+  readonly message: Uint8Array;
+  from: From<CallOutcome> | undefined = undefined;
+  messageId = -1;
+  sentAtMs = 0;
+
+  constructor(type: MessageType, message: Uint8Array) {
+    this.type = type;
+    this.message = message;
+  }
+}
+
+/** How a call ended. @internal */
+export type CallOutcome = { readonly value: MessageValue } | { readonly error: P2pError };
+
+/** @internal */
+export interface MailboxState {
+  readonly context: NodeContext;
+  readonly peer: PeerAddress;
+  readonly counters: RemoteCounters;
+  /** Calls that wait to be sent, oldest first. A set, because a call that is dropped leaves from the middle. */
+  readonly queue: Set<Outgoing>;
+  queueBytes: number;
+  readonly inFlight: Map<number, Outgoing>;
+  nextId: number;
+  link: ArchethicLink | undefined;
+}
+
+/** @internal */
+export interface MailboxProtocol {
+  call: {
+    /** Settles when the reply comes or the call fails. */
+    send(outgoing: Outgoing): CallOutcome;
+  };
+  cast: {
+    /** The caller has given up. */
+    drop(outgoing: Outgoing): void;
+    replied(reply: { readonly messageId: number; readonly value: MessageValue }): void;
+    undecodable(reply: { readonly messageId: number; readonly error: CodedError }): void;
+    connected(link: ArchethicLink): void;
+    drained(): void;
+    disconnected(reason: unknown): void;
+  };
+}
+
+/** @internal */
+export type MailboxRef = ServerRef<MailboxProtocol>;
+
+/** First message id of a mailbox; a test of the wrap starts elsewhere. @internal */
+export interface MailboxOptions {
+  readonly firstMessageId?: number;
+  /** Asks for a connection; called when something waits and none stands. */
+  readonly demand: () => void;
+}
+
+/** @internal */
+export class NodeMailbox extends GenServer<
+  MailboxState,
+  MailboxProtocol,
+  [NodeContext, PeerAddress, RemoteCounters, MailboxOptions]
+> {
+  #demand: () => void = () => {};
+
+  init(context: NodeContext, peer: PeerAddress, counters: RemoteCounters, options: MailboxOptions): MailboxState {
+    context.registry.register(`node/${peer.publicKey.hex}`, this.self, undefined);
+    this.#demand = options.demand;
+    counters.queueLength = 0;
+    counters.inFlight = 0;
+    return {
+      context,
+      peer,
+      counters,
+      queue: new Set(),
+      queueBytes: 0,
+      inFlight: new Map(),
+      nextId: options.firstMessageId ?? 0,
+      link: undefined,
+    };
+  }
+
+  override readonly handleCall: CallHandlers<MailboxState, MailboxProtocol> = this.calls({
+    send: (outgoing, state, from) => {
+      // Its deadline passed while it waited for this turn: never sent.
+      if (!from.isPending) {
+        state.counters.dropped += 1;
+        return noreply(state);
+      }
+      outgoing.from = from;
+      const refusal = this.#enqueue(outgoing, state);
+      return refusal === undefined ? noreply(state) : reply({ error: refusal }, state);
+    },
+  });
+
+  override readonly handleCast: CastHandlers<MailboxState, MailboxProtocol> = this.casts({
+    drop: (outgoing, state) => {
+      this.#drop(outgoing, state);
+      return noreply(state);
+    },
+    replied: ({ messageId, value }, state) => {
+      const outgoing = this.#take(messageId, state);
+      if (outgoing === undefined) state.counters.lateReplies += 1;
+      else {
+        const rttMs = state.context.clock.monotonicMs() - outgoing.sentAtMs;
+        state.counters.rtt.add(rttMs);
+        outgoing.from?.reply({ value });
+      }
+      this.#pump(state);
+      return noreply(state);
+    },
+    undecodable: ({ messageId, error }, state) => {
+      const text = `reply ${messageId} from ${state.peer.publicKey} does not decode: ${error.message}`;
+      this.#take(messageId, state)?.from?.reply({ error: new P2pError('BAD_REPLY', text, { cause: error }) });
+      return noreply(state);
+    },
+    connected: (link, state) => {
+      state.link = link;
+      this.#pump(state);
+      return noreply(state);
+    },
+    drained: (_, state) => {
+      this.#pump(state);
+      return noreply(state);
+    },
+    disconnected: (reason, state) => {
+      state.link = undefined;
+      const why = reason instanceof Error ? reason.message : 'closed by the other end';
+      const text = `connection to ${state.peer.publicKey} ended before the reply: ${why}`;
+      const unanswered = [...state.inFlight.values()];
+      state.inFlight.clear();
+      state.counters.inFlight = 0;
+      for (const { from } of unanswered) from?.reply({ error: new P2pError('CLOSED', text, { cause: reason }) });
+      if (state.queue.size > 0) this.#demand();
+      return noreply(state);
+    },
+  });
+
+  override inspect(state: MailboxState): Readonly<Record<string, number>> {
+    return { queue: state.queue.size, inFlight: state.inFlight.size };
+  }
+
+  /** Takes `outgoing` in, and sends it at once if it can. @returns why not. */
+  #enqueue(outgoing: Outgoing, state: MailboxState): P2pError | undefined {
+    const { limits } = state.context;
+    const size = outgoing.message.length;
+    if (state.queue.size >= limits.queueCapacity || state.queueBytes + size > limits.queueBytesMax) {
+      state.counters.refused += 1;
+      const held = `${state.queue.size} calls, ${state.queueBytes} bytes`;
+      return new P2pError(
+        'QUEUE_FULL',
+        `queue to ${state.peer.publicKey} is full (${held}): ${outgoing.type.name} refused`,
+      );
+    }
+    state.queue.add(outgoing);
+    state.queueBytes += size;
+    this.#pump(state);
+    if (state.link === undefined) this.#demand();
+    return undefined;
+  }
+
+  /** Sends what may be sent, oldest first. */
+  #pump(state: MailboxState): void {
+    const { queue, inFlight, context } = state;
+    for (const outgoing of queue) {
+      if (state.link === undefined || !state.link.isOpen || inFlight.size >= context.limits.maxInFlight) break;
+      if (outgoing.from?.isPending !== false) {
+        const outcome = this.#transmit(outgoing, state.link, state);
+        if (outcome === 'congested') break;
+      } else state.counters.dropped += 1;
+      queue.delete(outgoing);
+      state.queueBytes -= outgoing.message.length;
+    }
+    state.counters.queueLength = queue.size;
+    state.counters.inFlight = inFlight.size;
+  }
+
+  #transmit(outgoing: Outgoing, link: ArchethicLink, state: MailboxState): 'done' | 'congested' {
+    const { context, peer, counters } = state;
+    try {
+      const messageId = this.#nextId(state);
+      const envelop = sealMessageEnvelop(context.engine, {
+        messageId,
+        message: outgoing.message,
+        sender: context.identity,
+        recipient: peer.publicKey,
+        random: context.random,
+      });
+      link.send(envelop);
+      outgoing.messageId = messageId;
+      outgoing.sentAtMs = context.clock.monotonicMs();
+      counters.sent += 1;
+      state.inFlight.set(messageId, outgoing);
+      return 'done';
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
+      if (error instanceof NetError && error.code === 'SEND_BUFFER_FULL' && link.stats().bufferedBytes > 0)
+        return 'congested';
+      // Only this request is lost; upstream loses the connection and every caller on it.
+      const code = error instanceof NetError ? (error.code === 'CLOSED' ? 'CLOSED' : 'ENCODE_FAILED') : 'SEAL_FAILED';
+      const text = `${outgoing.type.name} to ${peer.publicKey} was not sent: ${error.message}`;
+      outgoing.from?.reply({ error: new P2pError(code, text, { cause: error }) });
+      return 'done';
+    }
+  }
+
+  #nextId(state: MailboxState): number {
+    while (state.inFlight.has(state.nextId)) state.nextId = (state.nextId + 1) >>> 0;
+    const messageId = state.nextId;
+    state.nextId = (messageId + 1) >>> 0;
+    return messageId;
+  }
+
+  #take(messageId: number, state: MailboxState): Outgoing | undefined {
+    const outgoing = state.inFlight.get(messageId);
+    if (outgoing === undefined) return undefined;
+    state.inFlight.delete(messageId);
+    state.counters.inFlight = state.inFlight.size;
+    return outgoing;
+  }
+
+  #drop(outgoing: Outgoing, state: MailboxState): void {
+    if (state.queue.delete(outgoing)) {
+      state.queueBytes -= outgoing.message.length;
+      state.counters.dropped += 1;
+    } else if (state.inFlight.get(outgoing.messageId) === outgoing) state.inFlight.delete(outgoing.messageId);
+    this.#pump(state);
+  }
+}

@@ -1,0 +1,206 @@
+/** What a node is made with, checked once at the door; the inside trusts the result. */
+
+import type { ActorSystem } from '../actors/system.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { checkInteger, checkOneOf } from '../base/errors.ts';
+import { type Logger, silentLogger } from '../base/logger.ts';
+import { type Random, systemRandom } from '../base/random.ts';
+import { Telemetry } from '../base/telemetry.ts';
+import { archethicMessages } from '../codec/archethic-messages.ts';
+import { FRAME_BYTES_MAX_DEFAULT } from '../codec/frame.ts';
+import { MessageCatalog } from '../codec/message-catalog.ts';
+import { defaultEngine } from '../crypto/default-engine.ts';
+import type { CryptoEngine } from '../crypto/engine.ts';
+import { KeyPair } from '../crypto/keys.ts';
+import { type NetAddress, parseNetAddress } from '../net/net-address.ts';
+import { TcpTransport } from '../net/tcp-transport.ts';
+import type { Transport } from '../net/transport.ts';
+
+/** The tunable numbers of a node. `docs/limits.md` says what happens at each. */
+export interface NodeLimits {
+  /** Patience of a call, in ms, from the moment it is made. Default 5000. */
+  readonly callTimeoutMs: number;
+  /** Calls of one remote sent and not answered; 1 is strictly one at a time. More wait in its queue. Default 1024. */
+  readonly maxInFlight: number;
+  /** Calls of one remote that wait to be sent; one more is refused with `QUEUE_FULL`. Default 4096. */
+  readonly queueCapacity: number;
+  /** Bytes of the messages that wait for one remote; more are refused with `QUEUE_FULL`. Default 16 777 216. */
+  readonly queueBytesMax: number;
+  /** Remotes known at a time; one more is refused with `REMOTES_MAX`. Default 4096. */
+  readonly remotesMax: number;
+  /** Patience of a dial, in ms. Default 4000. */
+  readonly dialTimeoutMs: number;
+  /** Pause between heartbeats on an outbound connection, in ms. Default 10 000. */
+  readonly heartbeatIntervalMs: number;
+  /** Heartbeats that may be unanswered; at the next one the connection is given up. Default 2. */
+  readonly heartbeatOutstandingMax: number;
+  /** First pause before a new dial, in ms; doubles with each failure. Default 500. */
+  readonly backoffBaseMs: number;
+  /** Longest pause before a new dial, in ms. Default 21 600 000. */
+  readonly backoffMaxMs: number;
+  /** Jitter: at most this many percent are added to each pause. Default 20. */
+  readonly backoffJitterPercent: number;
+  /** Pause at least, in ms, between dials that calls ask for while the remote is in backoff. Default 5000. */
+  readonly demandDialIntervalMs: number;
+  /** Pause before a remote whose supervisor gave up is started again, in ms. Default 5000. */
+  readonly reviveDelayMs: number;
+  /** A write that moves nothing for that long ends the connection, in ms. Default 30 000. */
+  readonly writeTimeoutMs: number;
+  /** Bytes that may wait in one connection to be written. Default 33 554 432. */
+  readonly sendBufferBytesMax: number;
+  /** Largest frame accepted or sent, in bytes; a larger one ends the connection. Default 16 777 216. */
+  readonly frameBytesMax: number;
+  /** Accepted connections at a time; one more is closed at once. Default 1024. */
+  readonly inboundConnectionsMax: number;
+  /** An accepted connection on which no whole frame arrives for that long is closed, in ms; a heartbeat is a frame. Default 60 000. */
+  readonly inboundIdleTimeoutMs: number;
+  /** Requests of one accepted connection in work at a time; then it is not read from until one is answered. Default 256. */
+  readonly requestsPerConnectionMax: number;
+  /** Patience with a service, in ms; then the requester gets an Error message. Default 5000. */
+  readonly serviceTimeoutMs: number;
+  /** Heartbeats taken from one accepted connection within 10 s; one more closes it as a flood. Default 100. */
+  readonly heartbeatsPer10sMax: number;
+  /** Nodes the directory remembers; beyond, the one heard of longest ago that is not connected is forgotten. Default 65 536. */
+  readonly directoryCapacity: number;
+  /** A node without a connection that was not heard of for that long counts as away, in ms. Default 30 000. */
+  readonly silenceMs: number;
+}
+
+/** Default, least and most of each of {@link NodeLimits}. */
+export const NODE_LIMITS: {
+  readonly [K in keyof NodeLimits]: readonly [standard: number, least: number, most: number];
+} = {
+  callTimeoutMs: [5000, 1, 3_600_000],
+  maxInFlight: [1024, 1, 65_536],
+  queueCapacity: [4096, 1, 1_000_000],
+  queueBytesMax: [16_777_216, 1024, 1_073_741_824],
+  remotesMax: [4096, 1, 1_000_000],
+  dialTimeoutMs: [4000, 1, 3_600_000],
+  heartbeatIntervalMs: [10_000, 10, 3_600_000],
+  heartbeatOutstandingMax: [2, 1, 1000],
+  backoffBaseMs: [500, 1, 3_600_000],
+  backoffMaxMs: [21_600_000, 1, 86_400_000],
+  backoffJitterPercent: [20, 0, 100],
+  demandDialIntervalMs: [5000, 0, 3_600_000],
+  reviveDelayMs: [5000, 0, 3_600_000],
+  writeTimeoutMs: [30_000, 1, 3_600_000],
+  sendBufferBytesMax: [33_554_432, 65_536, 2_147_483_647],
+  frameBytesMax: [FRAME_BYTES_MAX_DEFAULT, 64, 2_147_483_647],
+  inboundConnectionsMax: [1024, 1, 65_536],
+  inboundIdleTimeoutMs: [60_000, 1, 86_400_000],
+  requestsPerConnectionMax: [256, 1, 65_536],
+  serviceTimeoutMs: [5000, 1, 3_600_000],
+  heartbeatsPer10sMax: [100, 1, 1_000_000],
+  directoryCapacity: [65_536, 1, 10_000_000],
+  silenceMs: [30_000, 1, 86_400_000],
+};
+
+/** The numbers of {@link NodeLimits}, all optional. */
+export type NodeLimitOptions = Partial<NodeLimits>;
+
+type LimitName = keyof NodeLimits;
+
+/** Wires a node can speak. */
+export const WIRES = ['archethic'] as const;
+/** `archethic`: one socket per direction of calls, messages sealed one by one. */
+export type Wire = (typeof WIRES)[number];
+
+/** How a node is started. Every field but `identity` has a default. */
+export interface NodeOptions extends NodeLimitOptions {
+  /** The node's first key pair: others know it by the public half. */
+  readonly identity: KeyPair;
+  /** Where to accept connections, e.g. `tcp://0.0.0.0:30002`; port 0 takes a free one. Default: nowhere. */
+  readonly listen?: string | NetAddress;
+  /** Default `archethic`. */
+  readonly wire?: Wire;
+  /** Ways to reach others, told apart by the scheme of an address. Default: TCP. */
+  readonly transports?: readonly Transport[];
+  /** Messages this node understands. Default: Archethic's. */
+  readonly messages?: MessageCatalog;
+  /** Default: native where `node:crypto` is, else portable. */
+  readonly engine?: CryptoEngine;
+  /** The system its processes run in. Default: one of its own with `clock`, `logger` and `telemetry`. */
+  readonly system?: ActorSystem;
+  /** Default: the host's. */
+  readonly clock?: Clock;
+  /** Default: the host's. */
+  readonly random?: Random;
+  /** Default: silent. */
+  readonly logger?: Logger;
+  /** Default: one of its own. */
+  readonly telemetry?: Telemetry;
+}
+
+/** Options after the door. @internal */
+export interface ParsedNodeOptions {
+  readonly identity: KeyPair;
+  readonly listen: NetAddress | undefined;
+  readonly wire: Wire;
+  readonly transports: ReadonlyMap<string, Transport>;
+  readonly messages: MessageCatalog;
+  readonly engine: CryptoEngine;
+  readonly system: ActorSystem | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly telemetry: Telemetry;
+  readonly limits: NodeLimits;
+}
+
+/**
+ * Checks options and fills in defaults.
+ *
+ * @throws TypeError, RangeError naming the option, its value and its range; NetError `ADDRESS_INVALID` for `listen`.
+ * @internal
+ */
+export function parseNodeOptions(options: NodeOptions): ParsedNodeOptions {
+  const known = new Set<string>([...Object.keys(NODE_LIMITS), ...OTHER_OPTIONS]);
+  for (const name of Object.keys(options)) {
+    if (!known.has(name)) throw new RangeError(`option ${name} is not known`);
+  }
+  if (!(options.identity instanceof KeyPair)) throw new TypeError('option identity is not a KeyPair');
+  if (options.messages !== undefined && !(options.messages instanceof MessageCatalog)) {
+    throw new TypeError('option messages is not a MessageCatalog');
+  }
+  const clock = options.clock ?? options.system?.clock ?? systemClock;
+  const logger = options.logger ?? options.system?.logger ?? silentLogger;
+  const transports = options.transports ?? [new TcpTransport({ clock, maxConnections: 65_536 })];
+  const { listen } = options;
+  return {
+    identity: options.identity,
+    listen: typeof listen === 'string' ? parseNetAddress(listen) : listen,
+    wire: checkOneOf('wire', options.wire ?? 'archethic', WIRES),
+    transports: new Map(transports.map((transport) => [transport.scheme, transport])),
+    messages: options.messages ?? (archethicMessages as unknown as MessageCatalog),
+    engine: options.engine ?? defaultEngine(),
+    system: options.system,
+    clock,
+    random: options.random ?? systemRandom,
+    logger,
+    telemetry: options.telemetry ?? options.system?.telemetry ?? new Telemetry(logger),
+    limits: parseLimits(options),
+  };
+}
+
+const OTHER_OPTIONS: readonly (keyof NodeOptions)[] = [
+  'identity',
+  'listen',
+  'wire',
+  'transports',
+  'messages',
+  'engine',
+  'system',
+  'clock',
+  'random',
+  'logger',
+  'telemetry',
+];
+
+function parseLimits(options: NodeLimitOptions): NodeLimits {
+  const limits: Partial<Record<LimitName, number>> = {};
+  for (const name of Object.keys(NODE_LIMITS) as LimitName[]) {
+    const [standard, least, most] = NODE_LIMITS[name];
+    limits[name] = checkInteger(name, options[name] ?? standard, least, most);
+  }
+  return limits as NodeLimits;
+}

@@ -1,0 +1,388 @@
+/**
+ * NodeSupervisor: one local node. Others are called through it, and its services answer theirs.
+ *
+ * ```ts
+ * const node = await NodeSupervisor.startLink({ identity, listen: 'tcp://127.0.0.1:0' });
+ * await node.startService(service('ping', [on(Ping, () => Ok.of({}))]));
+ * const remote = await node.connect({ publicKey, address: 'tcp://127.0.0.1:30002' });
+ * const pong = await remote.call(Ping, {});                      // 5 s by default
+ * ```
+ *
+ * The tree below it, in start order, is stopped in reverse; when a table fails, what depends on it is restarted with it:
+ * registry, directory, services, remotes, keeper, inbound, listener (`rest_for_one`).
+ */
+
+import type { ChildSpec, StartContext } from '../actors/child-spec.ts';
+import { ActorError } from '../actors/errors.ts';
+import { startServer } from '../actors/gen-server.ts';
+import { asProcess, type Pid } from '../actors/process.ts';
+import type { MaybePromise } from '../actors/protocol.ts';
+import { Registry } from '../actors/registry.ts';
+import type { CallOptions } from '../actors/request.ts';
+import { ActorSystem } from '../actors/system.ts';
+import type { Unsubscribe } from '../base/emitter.ts';
+import type { CodedError } from '../base/errors.ts';
+import type { InputFieldsOf, MessageType, ReplyOf } from '../codec/message.ts';
+import type { CryptoEngine } from '../crypto/engine.ts';
+import type { PublicKey } from '../crypto/keys.ts';
+import { NetError } from '../net/errors.ts';
+import type { NetAddress } from '../net/net-address.ts';
+import { DynamicSupervisor } from '../supervisor/dynamic-supervisor.ts';
+import { Supervisor } from '../supervisor/supervisor.ts';
+import { formatTree, type TreeNode } from '../supervisor/tree.ts';
+import type { ConnectionRef } from './connection.ts';
+import { P2pError } from './errors.ts';
+import { Listener } from './listener.ts';
+import {
+  createNodeContext,
+  type NodeContext,
+  type NodeCounters,
+  type NodeEvents,
+  type RegistryKey,
+} from './node-context.ts';
+import { DirectoryServer, NodeDirectory } from './node-directory.ts';
+import { type NodeOptions, parseNodeOptions } from './node-options.ts';
+import { type PeerAddress, type PeerInput, toPeerAddress } from './peer-address.ts';
+import { type AnyMessageType, checkTimeout, encode, expectReply, Remote } from './remote.ts';
+import { type KeeperRef, RemoteKeeper, stoppedError, type WantedRemote } from './remote-keeper.ts';
+import { serve } from './request-role.ts';
+import { ServiceServer, type ServiceSpec } from './service.ts';
+
+/** What a node has counted, and its faults by error code. */
+export interface NodeStats extends Readonly<NodeCounters> {
+  readonly faultsByCode: Readonly<Record<string, number>>;
+}
+
+/** A message type or its id. */
+export type MessageKey = AnyMessageType | number;
+
+interface Parts {
+  readonly supervisor: Supervisor;
+  readonly keeper: () => KeeperRef;
+  readonly services: () => DynamicSupervisor;
+  readonly wanted: Map<string, WantedRemote>;
+}
+
+/** A local node; see the top of this file. */
+export class NodeSupervisor {
+  readonly #context: NodeContext;
+  readonly #parts: Parts;
+  readonly #services = new Map<string, Supervisor>();
+
+  private constructor(context: NodeContext, parts: Parts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /**
+   * Starts a node, linked to the process that calls if there is one; resolves when it listens.
+   *
+   * @throws TypeError, RangeError for an option that is wrong, naming it; NetError `ADDRESS_IN_USE`,
+   * `ADDRESS_UNAVAILABLE`, `ADDRESS_INVALID` when it cannot listen; nothing is left running then.
+   */
+  static async startLink(options: NodeOptions): Promise<NodeSupervisor> {
+    const parsed = parseNodeOptions(options);
+    const context = createNodeContext(parsed);
+    const system =
+      parsed.system ?? new ActorSystem({ clock: parsed.clock, logger: parsed.logger, telemetry: parsed.telemetry });
+    const parts = await startTree(context, system);
+    asProcess(parts.supervisor.pid).onExit((reason) => context.events.emit('stopped', { reason }));
+    return new NodeSupervisor(context, parts);
+  }
+
+  /** The node's supervisor process: link or monitor it. */
+  get pid(): Pid {
+    return this.#parts.supervisor.pid;
+  }
+
+  /** The key others know this node by. */
+  get publicKey(): PublicKey {
+    return this.#context.identity.publicKey;
+  }
+
+  /** Where it accepts connections; `undefined` when it does not. */
+  get address(): NetAddress | undefined {
+    return this.#context.listenAddress;
+  }
+
+  /** This node as others dial it. @throws P2pError `PEER_INVALID` when it does not listen. */
+  get peer(): PeerAddress {
+    const { address, publicKey } = this;
+    if (address === undefined) throw new P2pError('PEER_INVALID', 'this node does not listen, so nobody can dial it');
+    return { address, publicKey };
+  }
+
+  /** The engine it seals and signs with. */
+  get engine(): CryptoEngine {
+    return this.#context.engine;
+  }
+
+  /** Who is known, and who is available as seen from here. */
+  get directory(): NodeDirectory {
+    return this.#context.directory;
+  }
+
+  /** Wall time of the node's clock, in ms. */
+  wallMs(): number {
+    return this.#context.clock.wallMs();
+  }
+
+  /**
+   * Starts the supervisor of a remote (its mailbox and its connection, which dials at once) unless it runs, and gives a
+   * handle to it. Does not wait for the connection: `remote.connected()` does. A new address for a known key counts only
+   * while no connection stands.
+   *
+   * @throws P2pError `PEER_INVALID`, `REMOTES_MAX`, `STOPPED`.
+   */
+  async connect(peer: PeerInput): Promise<Remote> {
+    const parsed = toPeerAddress(peer);
+    if (parsed.publicKey.equals(this.publicKey)) {
+      throw new P2pError('PEER_INVALID', `peer ${parsed.publicKey} is this node itself`);
+    }
+    return new Remote(this.#context, await this.#ensure(parsed));
+  }
+
+  /** The remote of that key if it was connected to and not disconnected since. */
+  remote(publicKey: PublicKey): Remote | undefined {
+    const remote = this.#parts.wanted.get(publicKey.hex);
+    return remote === undefined ? undefined : new Remote(this.#context, remote);
+  }
+
+  /** Every remote, in the order they were connected to. */
+  remotes(): Remote[] {
+    return [...this.#parts.wanted.values()].map((remote) => new Remote(this.#context, remote));
+  }
+
+  /** Stops the remote's actors and forgets it: calls under way end with `STOPPED`. @returns whether it was there. */
+  async disconnect(publicKey: PublicKey): Promise<boolean> {
+    try {
+      return await this.#parts.keeper().call('release', publicKey.hex, { timeoutMs: Number.POSITIVE_INFINITY });
+    } catch (error) {
+      throw stoppedError(error);
+    }
+  }
+
+  /**
+   * Calls the node of that key: finds its mailbox, or starts it when the directory knows where the node is. A call to the
+   * node's own key is served here, without a network.
+   *
+   * @throws P2pError `UNKNOWN_NODE` at once when nobody is known by that key; else as {@link Remote.call}.
+   */
+  async call<M extends AnyMessageType>(
+    publicKey: PublicKey,
+    message: M,
+    fields: InputFieldsOf<M>,
+    options: CallOptions = {},
+  ): Promise<ReplyOf<M>> {
+    if (publicKey.equals(this.publicKey)) return this.#callSelf(message, fields, options);
+    const known = this.remote(publicKey);
+    if (known !== undefined) return known.call(message, fields, options);
+    const address = this.directory.lookup(publicKey)?.address;
+    if (address === undefined) {
+      throw new P2pError('UNKNOWN_NODE', `${publicKey} is not known here: connect to it first`);
+    }
+    return new Remote(this.#context, await this.#ensure({ publicKey, address })).call(message, fields, options);
+  }
+
+  /**
+   * Gives the requests of one kind to a server: for each it gets a call with the message's name as tag and a
+   * `ServiceRequest` as payload, and its reply, a message value, is the answer. Ends with the server; a supervised server
+   * subscribes in its `init`, so that it is subscribed again after a restart.
+   *
+   * @param options.replace - take the id over from the server that has it; default: that is an error.
+   * @throws P2pError `ALREADY_SUBSCRIBED`; ActorError `NOPROC` for a dead server; RangeError for a message the node does
+   * not know.
+   */
+  subscribe(message: MessageKey, server: Pid, options: { readonly replace?: boolean } = {}): void {
+    const type = this.#typeOf(message);
+    const { registry } = this.#context;
+    const key: RegistryKey = `message/${type.id}`;
+    const owner = registry.whereis(key);
+    if (owner !== undefined) {
+      if (owner !== server && options.replace !== true) {
+        throw new P2pError('ALREADY_SUBSCRIBED', `${type.name} (id ${type.id}) is served by ${owner.label}`);
+      }
+      if (owner === server && options.replace !== true) {
+        throw new P2pError('ALREADY_SUBSCRIBED', `${type.name} (id ${type.id}) is served by ${owner.label} already`);
+      }
+      registry.unregister(key, owner);
+    }
+    registry.register(key, server, undefined);
+  }
+
+  /** Takes a subscription back: requests of that kind are answered with Error. @returns whether `server` had it. */
+  unsubscribe(message: MessageKey, server: Pid): boolean {
+    return this.#context.registry.unregister(`message/${this.#typeOf(message).id}`, server);
+  }
+
+  /** The server subscribed to that kind of request. */
+  subscriber(message: MessageKey): Pid | undefined {
+    return this.#context.registry.whereis(`message/${this.#typeOf(message).id}`);
+  }
+
+  /**
+   * Starts a service under the node's supervisor and subscribes it to its messages. When it fails it is restarted and
+   * subscribed again; more than 3 failures in 5 s, and it stays down, and its requests are answered with Error.
+   *
+   * @throws P2pError `ALREADY_SUBSCRIBED` (the id of a message, or of the service, is taken), `STOPPED`.
+   */
+  async startService(spec: ServiceSpec): Promise<void> {
+    if (this.#services.get(spec.id)?.pid.isAlive === true) {
+      throw new P2pError('ALREADY_SUBSCRIBED', `service ${spec.id} runs already`);
+    }
+    const subscribe = (message: MessageType, pid: Pid): void => this.subscribe(message, pid);
+    const child = ServiceServer.childSpec(spec.id, [spec, subscribe]);
+    try {
+      const supervisor = await this.#parts
+        .services()
+        .startChild(Supervisor.childSpec(spec.id, [child], { strategy: 'one_for_one', restart: 'temporary' }));
+      this.#services.set(spec.id, supervisor as unknown as Supervisor);
+    } catch (error) {
+      throw causeOf(error, P2pError) ?? stoppedError(error);
+    }
+  }
+
+  /** Stops a service that `startService` started. @returns whether it ran. */
+  async stopService(id: string): Promise<boolean> {
+    const supervisor = this.#services.get(id);
+    this.#services.delete(id);
+    if (supervisor?.pid.isAlive !== true) return false;
+    await this.#parts.services().terminateChild(supervisor.pid);
+    return true;
+  }
+
+  /** Calls `listener` for each event of that kind until the returned function is called. */
+  on<K extends keyof NodeEvents & string>(event: K, listener: (value: NodeEvents[K]) => void): Unsubscribe {
+    return this.#context.events.on(event, listener);
+  }
+
+  /** Counters since the start. */
+  stats(): NodeStats {
+    return { ...this.#context.counters, faultsByCode: Object.fromEntries(this.#context.faultsByCode) };
+  }
+
+  /** The actor tree as data. */
+  tree(): TreeNode {
+    return { ...this.#parts.supervisor.tree(), id: 'node', module: 'NodeSupervisor' };
+  }
+
+  /** The actor tree as text, one process a line. */
+  formatTree(): string {
+    return formatTree(this.tree());
+  }
+
+  /** Stops everything, last started first: the listener, connections, services. Calls under way end with `STOPPED`. */
+  async stop(): Promise<void> {
+    if (!this.pid.isAlive) return;
+    await this.#parts.supervisor.stop('shutdown');
+  }
+
+  async #ensure(peer: PeerAddress): Promise<WantedRemote> {
+    try {
+      const outcome = await this.#parts.keeper().call('ensure', peer, { timeoutMs: Number.POSITIVE_INFINITY });
+      if ('error' in outcome) throw outcome.error;
+      return outcome.remote;
+    } catch (error) {
+      throw stoppedError(error);
+    }
+  }
+
+  async #callSelf<M extends AnyMessageType>(
+    message: M,
+    fields: InputFieldsOf<M>,
+    options: CallOptions,
+  ): Promise<ReplyOf<M>> {
+    const context = this.#context;
+    checkTimeout(options.timeoutMs ?? context.limits.callTimeoutMs);
+    const type: MessageType = message;
+    // Through the codec, so that a service sees what it would see from the wire.
+    const value = context.messages.decode(encode(type, fields).message);
+    const request = { fields: value.fields, sender: this.publicKey, messageId: 0, remoteAddress: 'local' };
+    return expectReply(type, context.messages.decode(await serve(context, value, request))) as ReplyOf<M>;
+  }
+
+  #typeOf(message: MessageKey): MessageType {
+    const id = typeof message === 'number' ? message : message.id;
+    const type = this.#context.messages.byId(id);
+    if (type === undefined) throw new RangeError(`message id ${id} is not in the node's catalog`);
+    return type;
+  }
+}
+
+async function startTree(context: NodeContext, system: ActorSystem): Promise<Parts> {
+  const { limits } = context;
+  const wanted = new Map<string, WantedRemote>();
+  const child = (id: string): unknown => (supervisor as Supervisor).child(id as never);
+  let inbound: DynamicSupervisor | undefined;
+  let remotes: DynamicSupervisor | undefined;
+  const wakeUp = (publicKey: PublicKey): void => {
+    const remote = wanted.get(publicKey.hex);
+    if (remote === undefined || remote.counters.state === 'connected') return;
+    const connection = context.registry.whereis(`connection/${publicKey.hex}`) as ConnectionRef | undefined;
+    connection?.cast('event', { type: 'wakeUp' });
+  };
+  const specs: ChildSpec[] = [
+    worker('registry', async (start) => {
+      context.registry = await Registry.startLink<RegistryKey>(start);
+      return context.registry;
+    }),
+    worker('directory', (start) => {
+      const { silenceMs, directoryCapacity } = limits;
+      context.directory = new NodeDirectory(context.clock, {
+        self: context.identity.publicKey,
+        silenceMs,
+        capacity: directoryCapacity,
+      });
+      return startServer(DirectoryServer, [context.directory], start);
+    }),
+    DynamicSupervisor.childSpec('services'),
+    supervisorSpec('remotes', async (start) => {
+      remotes = await DynamicSupervisor.startLink({ ...start, maxChildren: limits.remotesMax });
+      return remotes;
+    }),
+    worker('keeper', (start) => startServer(RemoteKeeper, [context, remotes as DynamicSupervisor, wanted], start)),
+    supervisorSpec('inbound', async (start) => {
+      inbound = await DynamicSupervisor.startLink({ ...start, maxChildren: limits.inboundConnectionsMax });
+      return inbound;
+    }),
+  ];
+  if (context.listen !== undefined) {
+    const address = context.listen;
+    specs.push(
+      worker('listener', (start) =>
+        startServer(Listener, [{ context, address, inbound: inbound as DynamicSupervisor, wakeUp }], start),
+      ),
+    );
+  }
+  let supervisor: Supervisor | undefined;
+  try {
+    supervisor = await Supervisor.startLink(specs, { strategy: 'rest_for_one', system });
+  } catch (error) {
+    throw causeOf(error, NetError) ?? error;
+  }
+  return {
+    supervisor,
+    keeper: () => child('keeper') as KeeperRef,
+    services: () => child('services') as DynamicSupervisor,
+    wanted,
+  };
+}
+
+function worker(id: string, start: (context: StartContext) => MaybePromise<Pid | { readonly pid: Pid }>): ChildSpec {
+  return { id, start };
+}
+
+function supervisorSpec(id: string, start: ChildSpec['start']): ChildSpec {
+  return { id, start, type: 'supervisor' };
+}
+
+/** The error of class `kind` that `error` wraps, at any depth up to 8. */
+function causeOf<T extends CodedError>(error: unknown, kind: new (...args: never[]) => T): T | undefined {
+  let inner = error;
+  for (let depth = 0; depth < 8; depth += 1) {
+    if (inner instanceof kind) return inner;
+    if (!(inner instanceof Error)) return undefined;
+    inner = inner.cause ?? (inner instanceof ActorError ? inner.reason : undefined);
+  }
+  return undefined;
+}
