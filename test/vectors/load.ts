@@ -1,0 +1,117 @@
+/**
+ * Reads the golden file of the Archethic wire: `archethic.json` in the folder named by the environment variable
+ * GENMESH_VECTORS, by default this folder. Each section of the file is claimed by exactly one suite here, so a section
+ * nobody reads fails `sections.test.ts` instead of being skipped in silence.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Sections that say where the file comes from; checked in `sections.test.ts`. */
+export const HEADER_SECTIONS = ['format', 'source'] as const;
+
+/** Sections held by `codec.test.ts`. */
+export const CODEC_SECTIONS = [
+  'varints',
+  'varintDecode',
+  'varintInvalid',
+  'bitstrings',
+  'typedEncoding',
+  'messages',
+  'messagesInvalid',
+  'legacyMessages',
+  'frames',
+] as const;
+
+/** Sections held by `crypto.test.ts`; the layout of both kinds of envelopes is also held by `codec.test.ts`. */
+export const CRYPTO_SECTIONS = [
+  'keys',
+  'derivedKeys',
+  'x25519',
+  'hashes',
+  'addresses',
+  'signatures',
+  'signaturesOverBits',
+  'ecies',
+  'eciesFixedEphemeral',
+  'eciesAcceptedUnusual',
+  'eciesInvalid',
+  'envelopes',
+  'envelopesInvalid',
+] as const;
+
+/** A value of the file. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** One case of a section. */
+export type VectorCase = { readonly [key: string]: Json };
+
+/** The file: its sections by name, most of them lists of cases. */
+export interface Vectors {
+  /** Everything, as parsed. */
+  readonly sections: VectorCase;
+  /** The cases of a section that is a list. A section that is absent has no cases; one that is no list throws. */
+  cases(section: string): readonly VectorCase[];
+}
+
+/** The folder read from. */
+export function vectorsFolder(): string {
+  const folder = process.env.GENMESH_VECTORS;
+  return folder === undefined || folder === '' ? fileURLToPath(new URL('.', import.meta.url)) : folder;
+}
+
+/** Reads and parses `archethic.json`; throws when it is missing or of another format. */
+export function loadVectors(): Vectors {
+  const path = join(vectorsFolder(), 'archethic.json');
+  const parsed = JSON.parse(readFileSync(path, 'utf8')) as Json;
+  if (!isObject(parsed)) throw new Error(`${path} holds no object`);
+  return {
+    sections: parsed,
+    cases(section: string): readonly VectorCase[] {
+      const cases = parsed[section] ?? [];
+      if (!Array.isArray(cases)) throw new Error(`section ${section} of ${path} is no list`);
+      return cases as readonly VectorCase[];
+    },
+  };
+}
+
+/** The string under `key`; throws when there is none, so that a case of another shape is never skipped. */
+export function stringOf(vector: VectorCase, key: string): string {
+  const value = vector[key];
+  if (typeof value !== 'string')
+    throw new Error(`vector has no string ${key}: ${JSON.stringify(vector).slice(0, 200)}`);
+  return value;
+}
+
+/** The integer under `key`, given as a number or as decimal digits. */
+export function integerOf(vector: VectorCase, key: string): bigint {
+  const value = vector[key];
+  if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
+  if (typeof value === 'string' && /^-?\d+$/.test(value)) return BigInt(value);
+  throw new Error(`vector has no integer ${key}: ${JSON.stringify(vector).slice(0, 200)}`);
+}
+
+/** The object under `key`. */
+export function objectOf(vector: VectorCase, key: string): VectorCase {
+  const value = vector[key];
+  if (!isObject(value)) throw new Error(`vector has no object ${key}: ${JSON.stringify(vector).slice(0, 200)}`);
+  return value;
+}
+
+/** The cases in a list under `key`. */
+export function listOf(vector: VectorCase, key: string): readonly VectorCase[] {
+  const value = vector[key];
+  if (!Array.isArray(value)) throw new Error(`vector has no list ${key}: ${JSON.stringify(vector).slice(0, 200)}`);
+  return value as readonly VectorCase[];
+}
+
+/** The bytes under `key`, given in hex of either case. */
+export function bytesOf(vector: VectorCase, key: string): Uint8Array {
+  const hex = stringOf(vector, key);
+  if (!/^([0-9a-f]{2})*$/i.test(hex)) throw new Error(`vector ${key} is not hex: ${hex.slice(0, 80)}`);
+  return Uint8Array.from(Buffer.from(hex, 'hex'));
+}
+
+function isObject(value: Json | undefined): value is VectorCase {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
