@@ -18,7 +18,8 @@ export interface Clock {
   /** Wall-clock time in ms since 1970-01-01T00:00Z; may jump. */
   wallMs(): number;
   /**
-   * Calls `callback` once, never before `delayMs` have passed; timers due at the same time fire in arming order.
+   * Calls `callback` once, never before `delayMs` have passed. Timers fire in the order they are due; the host's clock can
+   * swap two that are due within the same ms, a virtual one keeps the order of arming.
    *
    * @param delayMs - 0 to {@link TIMER_DELAY_MS_MAX}; a larger delay is cut to it.
    */

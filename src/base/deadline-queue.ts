@@ -52,6 +52,7 @@ export class DeadlineQueue<T extends Deadlined> {
     if (item.deadlineMs === 0) return; // not stamped: the end of its turn forgets it
     const lane = this.#lanes.get(item.timeoutMs);
     if (lane === undefined) return;
+    item.deadlineMs = 0; // so that a second release is a no-op
     lane.openCount -= 1;
     if (lane.openCount === 0 && lane.fresh.length === 0) this.#drop(item.timeoutMs, lane);
     else if (lane.waiting.length > 64 && lane.waiting.length > 2 * lane.openCount) {
@@ -81,7 +82,8 @@ export class DeadlineQueue<T extends Deadlined> {
     if (lane.timer !== undefined) this.#clock.clearTimer(lane.timer);
     lane.timer = undefined;
     lane.waiting.clear();
-    this.#lanes.delete(timeoutMs);
+    // A lane emptied while it expires may have a successor already.
+    if (this.#lanes.get(timeoutMs) === lane) this.#lanes.delete(timeoutMs);
     if (this.#lastLane === lane) {
       this.#lastLane = undefined;
       this.#lastTimeoutMs = -1;
@@ -97,8 +99,9 @@ export class DeadlineQueue<T extends Deadlined> {
         lane.fresh = [];
         for (const item of fresh) {
           if (item.isSettled) continue;
-          // A deadline of exactly 0 would read as "not stamped"; a clock that starts at 0 can give one.
-          item.deadlineMs = nowMs + timeoutMs || Number.MIN_VALUE;
+          // A deadline of exactly 0 would read as "not stamped"; a clock that starts at 0 can give one. Just before it,
+          // not after: nothing is due between 0 and the smallest number.
+          item.deadlineMs = nowMs + timeoutMs || -Number.MIN_VALUE;
           lane.waiting.push(item);
           lane.openCount += 1;
         }
@@ -123,16 +126,20 @@ export class DeadlineQueue<T extends Deadlined> {
 
   #fire(timeoutMs: number, lane: Lane<T>): void {
     const nowMs = this.#clock.monotonicMs();
-    for (;;) {
-      const head = lane.waiting.peek();
-      if (head === undefined || (!head.isSettled && head.deadlineMs > nowMs)) break;
-      lane.waiting.shift();
-      if (head.isSettled) continue;
-      lane.openCount -= 1;
-      head.deadlineMs = 0; // no longer in the lane, so a later release is a no-op
-      this.#expire(head);
+    try {
+      for (;;) {
+        const head = lane.waiting.peek();
+        if (head === undefined || (!head.isSettled && head.deadlineMs > nowMs)) break;
+        lane.waiting.shift();
+        if (head.isSettled) continue;
+        lane.openCount -= 1;
+        head.deadlineMs = 0; // no longer in the lane, so a later release is a no-op
+        this.#expire(head);
+      }
+    } finally {
+      // Also after an exception of the owner: the other waits must not wait for ever.
+      if (lane.openCount > 0 && lane.timer === undefined) this.#arm(timeoutMs, lane, nowMs);
+      else if (lane.openCount === 0 && lane.fresh.length === 0) this.#drop(timeoutMs, lane);
     }
-    if (lane.openCount > 0 && lane.timer === undefined) this.#arm(timeoutMs, lane, nowMs);
-    else if (lane.openCount === 0 && lane.fresh.length === 0) this.#drop(timeoutMs, lane);
   }
 }

@@ -33,8 +33,12 @@ export function describeReason(reason: unknown, charsMax = 300): string {
   if (reason instanceof CodedError) text = `${reason.code}: ${reason.message}`;
   else if (reason instanceof Error) text = `${reason.name}: ${reason.message}`;
   else if (typeof reason === 'string') text = reason;
-  else if (isShutdown(reason)) text = `shutdown: ${describeReason(reason.shutdown, charsMax)}`;
-  else {
+  else if (typeof reason === 'number') text = String(reason);
+  else if (isShutdown(reason)) {
+    // One level is what a shutdown has; a deeper one, perhaps without end, is shown as the plain value it is.
+    const inner = isShutdown(reason.shutdown) ? Object.prototype.toString.call(reason.shutdown) : reason.shutdown;
+    text = `shutdown: ${describeReason(inner, charsMax)}`;
+  } else {
     try {
       text = JSON.stringify(reason) ?? String(reason);
     } catch {

@@ -25,6 +25,8 @@ export interface MemoryRoute {
 export interface MemoryPipeSource {
   /** Waiting bytes departed, or the end did. */
   onDeparted(): void;
+  /** The receiver left in order while bytes were still on their way to it. */
+  onRefused(): void;
 }
 
 /** The receiving end's interest. @internal */
@@ -105,9 +107,20 @@ export class MemoryPipe {
     if (this.#isEndAsked) this.#isEndDeparted = true;
   }
 
+  /** As {@link MemoryPipe.shut}, by a receiver that has ended in order: only bytes it never saw make that a fault. */
+  refuse(): void {
+    const isLossy = this.#queuedBytes > 0 || this.#windowUsedBytes > 0;
+    this.shut();
+    if (isLossy && !this.#route.isStalled()) this.#route.clock.defer(() => this.source?.onRefused());
+  }
+
   /** Lets move what can move; to be called when the receiver takes again and when a stall ends. */
   kick(): void {
     if (this.#route.isStalled()) return;
+    if (this.#isShut) {
+      this.#route.clock.defer(() => this.source?.onDeparted());
+      return;
+    }
     this.#depart();
     this.#schedule();
   }
@@ -181,9 +194,9 @@ export class MemoryPipe {
         this.sink.onChunk(head.chunk);
       }
     }
-    if (this.#isShut) return;
     this.#depart();
     this.source?.onDeparted();
+    if (this.#isShut) return;
     const head = this.#flight.peek();
     const isWaitingForTaker = head !== undefined && head.dueMs <= nowMs && this.sink?.canTake() !== true;
     if (!isWaitingForTaker || this.#resetDueMs !== undefined) this.#schedule();

@@ -92,8 +92,12 @@ export class MemoryStream implements ByteStream, MemoryPipeSource, MemoryPipeSin
   destroy(reason?: NetError): void {
     if (this.#phase === 'over') return;
     // After our end has gone out in order, a reset has nothing left to break for the other side.
-    if (!this.#isFlushed) this.#outbound.reset();
-    this.#inbound.shut();
+    if (this.#isFlushed) {
+      this.#inbound.refuse();
+    } else {
+      this.#outbound.reset();
+      this.#inbound.shut();
+    }
     this.#finish(reason);
   }
 
@@ -121,6 +125,10 @@ export class MemoryStream implements ByteStream, MemoryPipeSource, MemoryPipeSin
 
   onReset(): void {
     this.fail(new NetError('RESET', `connection with ${this.remoteAddress}: reset by the other end`));
+  }
+
+  onRefused(): void {
+    this.fail(new NetError('RESET', `connection with ${this.remoteAddress}: the other end is gone`));
   }
 
   onDeparted(): void {

@@ -186,7 +186,7 @@ export class MemoryNetwork {
       dial.fail(new NetError('DIAL_TIMEOUT', `${what}: not connected after ${timeoutMs} ms`));
     }, timeoutMs);
     this.#dials.add(dial);
-    this.#later(() => this.#advanceDial(dial));
+    dial.hopTimer = this.#later(() => this.#advanceDial(dial));
     try {
       return await dial.stream;
     } finally {

@@ -178,8 +178,9 @@ export class TcpStream implements ByteStream {
     }
   }
 
-  readonly #onWritten = (): void => {
-    if (this.#phase === 'over' || this.#socket.destroyed) return;
+  readonly #onWritten = (failure?: Error | null): void => {
+    // Failed writes empty the socket too; its error event, which comes after them, tells what happened.
+    if (this.#phase === 'over' || this.#socket.destroyed || (failure !== undefined && failure !== null)) return;
     this.#pump();
     if (this.bufferedBytes > 0) return;
     if (this.#phase === 'ending') {

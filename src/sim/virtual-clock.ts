@@ -5,7 +5,7 @@
  * this clock needs no change. `advance` moves time from timer to timer and lets everything that each one starts settle
  * before the next.
  */
-import { type Clock, systemClock, type Timer } from '../base/clock.ts';
+import { type Clock, systemClock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts';
 
 /** Turns of the event loop that {@link VirtualClock.settle} waits for quiet before it gives up, per call. */
 export const SETTLE_TURNS_MAX = 1_000_000;
@@ -44,7 +44,8 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(callback: () => void, delayMs: number): Timer {
-    const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), sequence: this.#sequence++, callback, isCleared: false };
+    const dueMs = this.#nowMs + (delayMs > 0 ? Math.min(delayMs, TIMER_DELAY_MS_MAX) : 0);
+    const timer = { dueMs, sequence: this.#sequence++, callback, isCleared: false };
     this.#armedCount += 1;
     this.#heap.push(timer);
     this.#siftUp(this.#heap.length - 1);
@@ -81,8 +82,10 @@ export class VirtualClock implements Clock {
    * Moves time by `durationMs`, firing what comes due in order and settling after each timer.
    *
    * @param durationMs - at least 0; 0 fires what is due now.
+   * @throws RangeError (as a rejection) when it is negative or not a number.
    */
   async advance(durationMs: number): Promise<void> {
+    if (!(durationMs >= 0)) throw new RangeError(`advance by ${durationMs} ms: time never goes back`);
     const untilMs = this.#nowMs + durationMs;
     await this.settle();
     for (;;) {
@@ -96,7 +99,7 @@ export class VirtualClock implements Clock {
       next.callback();
       await this.settle();
     }
-    this.#nowMs = untilMs;
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
   /**
