@@ -1,0 +1,208 @@
+/**
+ * The receiving half of one channel: packets become messages again, and messages wait, bounded, for a handler that takes
+ * them one at a time.
+ *
+ * Differs from CometBFT, which runs the handler inside its receive loop, so that one slow reactor stops every channel and
+ * the answers to pings: here each channel has a queue and a pace of its own. A handler that returns nothing is called as
+ * its message arrives; one that returns a promise gets the next message when that has settled.
+ */
+import { RingQueue } from '../base/ring-queue.ts';
+import type { ChannelSettings } from './channel-descriptor.ts';
+import { NetError } from './errors.ts';
+
+/** First size of the buffer in which a message of several packets is put together (`defaultRecvBufferCapacity`). */
+const REASSEMBLY_BYTES_MIN = 4_096;
+
+/** Takes one whole message; the promise it returns, if any, holds the next one back. */
+export type ReceiveHandler = (channelId: number, message: Uint8Array) => void | PromiseLike<void>;
+
+/** What a {@link ChannelReceiver} needs of its connection. @internal */
+export interface ChannelReceiverOwner {
+  readonly onReceive: ReceiveHandler;
+  /** The queue has become full, and the channel asks to pause; or it has room again. */
+  onFull(isFull: boolean): void;
+  /** The handler threw or its promise was rejected. */
+  onHandlerError(channelId: number, cause: unknown): void;
+  /** Nothing waits and no handler runs any more. */
+  onIdle(): void;
+}
+
+/** Counters of the receiving half of a channel. @internal */
+export interface ChannelReceiverStats {
+  messagesReceived: number;
+  bytesReceived: number;
+  packetsReceived: number;
+  /** Whole messages forgotten because the queue was full, or the connection was stopped first. */
+  messagesDropped: number;
+  /** Most messages that ever waited at once. */
+  queueSizeMax: number;
+}
+
+/** One channel's way in. @internal */
+export class ChannelReceiver {
+  readonly id: number;
+  readonly stats: ChannelReceiverStats = {
+    messagesReceived: 0,
+    bytesReceived: 0,
+    packetsReceived: 0,
+    messagesDropped: 0,
+    queueSizeMax: 0,
+  };
+  readonly #settings: ChannelSettings;
+  readonly #owner: ChannelReceiverOwner;
+  readonly #queue = new RingQueue<Uint8Array>();
+  #queueBytes = 0;
+  #partial: Uint8Array | undefined;
+  #partialBytes = 0;
+  #isHandling = false;
+  #isFull = false;
+  #isClosed = false;
+
+  constructor(settings: ChannelSettings, owner: ChannelReceiverOwner) {
+    this.id = settings.id;
+    this.#settings = settings;
+    this.#owner = owner;
+  }
+
+  /** Messages waiting for the handler. */
+  get queueSize(): number {
+    return this.#queue.length;
+  }
+
+  /** Bytes of messages waiting for the handler. */
+  get queueBytes(): number {
+    return this.#queueBytes;
+  }
+
+  /** Bytes of the message that has not arrived whole. */
+  get partialBytes(): number {
+    return this.#partialBytes;
+  }
+
+  /** True while the handler runs or messages wait for it. */
+  get isBusy(): boolean {
+    return this.#isHandling || this.#queue.length > 0;
+  }
+
+  /** True while the queue is full and the channel asks for a pause. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /**
+   * Takes the data of one packet (`connection.go recvPacketMsg`).
+   *
+   * @throws {@link NetError} `MESSAGE_TOO_LARGE` when the message grows over `recvMessageCapacity`.
+   */
+  accept(eof: boolean, data: Uint8Array): void {
+    this.stats.packetsReceived += 1;
+    const messageBytes = this.#partialBytes + data.length;
+    const capacity = this.#settings.recvMessageCapacity;
+    if (messageBytes > capacity) {
+      const text = `a message on channel ${this.id} of ${messageBytes} bytes or more: at most ${capacity} are accepted`;
+      throw new NetError('MESSAGE_TOO_LARGE', text);
+    }
+    if (!eof) {
+      this.#append(data, messageBytes);
+      return;
+    }
+    let message = data;
+    let isFresh = false;
+    if (this.#partialBytes > 0) {
+      this.#append(data, messageBytes);
+      message = (this.#partial as Uint8Array).subarray(0, messageBytes);
+      isFresh = true;
+    }
+    this.#partial = undefined;
+    this.#partialBytes = 0;
+    this.stats.messagesReceived += 1;
+    this.stats.bytesReceived += messageBytes;
+    if (this.isBusy) this.#enqueue(message, isFresh);
+    else this.#handle(message);
+  }
+
+  /** Drops what waits and what is partial; a handler that runs keeps its message, and nothing follows it. */
+  close(): void {
+    this.#isClosed = true;
+    this.stats.messagesDropped += this.#queue.length;
+    this.#queue.clear();
+    this.#queueBytes = 0;
+    this.#partial = undefined;
+    this.#partialBytes = 0;
+  }
+
+  #append(data: Uint8Array, messageBytes: number): void {
+    if (data.length === 0) return;
+    let partial = this.#partial;
+    if (partial === undefined || partial.length < messageBytes) {
+      // Doubled, so that joining is linear, and never more than twice what has arrived: a peer that announces nothing
+      // and sends little reserves little.
+      const bytes = Math.max(REASSEMBLY_BYTES_MIN, messageBytes, (partial?.length ?? 0) * 2);
+      const grown = new Uint8Array(Math.min(bytes, Math.max(messageBytes, this.#settings.recvMessageCapacity)));
+      if (partial !== undefined) grown.set(partial.subarray(0, this.#partialBytes));
+      partial = grown;
+      this.#partial = grown;
+    }
+    partial.set(data, this.#partialBytes);
+    this.#partialBytes = messageBytes;
+  }
+
+  #enqueue(message: Uint8Array, isFresh: boolean): void {
+    const { recvQueueCapacity, recvQueueBytesMax, recvOverflow } = this.#settings;
+    const isFull = this.#queue.length >= recvQueueCapacity || this.#queueBytes >= recvQueueBytesMax;
+    if (isFull && recvOverflow === 'drop') {
+      this.stats.messagesDropped += 1;
+      return;
+    }
+    // A copy: a small view would keep the whole chunk it arrived in, and the bound counts only its own bytes.
+    this.#queue.push(isFresh ? message : message.slice());
+    this.#queueBytes += message.length;
+    if (this.#queue.length > this.stats.queueSizeMax) this.stats.queueSizeMax = this.#queue.length;
+    if (this.#isFull || recvOverflow === 'drop') return;
+    if (this.#queue.length < recvQueueCapacity && this.#queueBytes < recvQueueBytesMax) return;
+    this.#isFull = true;
+    this.#owner.onFull(true);
+  }
+
+  #handle(message: Uint8Array): void {
+    let pending: void | PromiseLike<void>;
+    this.#isHandling = true;
+    try {
+      pending = this.#owner.onReceive(this.id, message);
+    } catch (cause) {
+      this.#isHandling = false;
+      this.#owner.onHandlerError(this.id, cause);
+      return;
+    }
+    if (pending === undefined || pending === null || typeof pending.then !== 'function') {
+      this.#isHandling = false;
+      return;
+    }
+    pending.then(this.#onHandled, this.#onRejected);
+  }
+
+  readonly #onHandled = (): void => {
+    this.#isHandling = false;
+    while (!this.#isHandling && !this.#isClosed) {
+      const message = this.#queue.shift();
+      if (message === undefined) break;
+      this.#queueBytes -= message.length;
+      this.#checkRoom();
+      this.#handle(message);
+    }
+    if (!this.isBusy) this.#owner.onIdle();
+  };
+
+  readonly #onRejected = (cause: unknown): void => {
+    this.#isHandling = false;
+    this.#owner.onHandlerError(this.id, cause);
+  };
+
+  #checkRoom(): void {
+    if (!this.#isFull) return;
+    const { recvQueueCapacity, recvQueueBytesMax } = this.#settings;
+    if (this.#queue.length > recvQueueCapacity / 2 || this.#queueBytes > recvQueueBytesMax / 2) return;
+    this.#isFull = false;
+    this.#owner.onFull(false);
+  }
+}
