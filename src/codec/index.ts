@@ -158,6 +158,88 @@ export {
 export { BitReader, DECODED_ITEMS_MAX } from './bit-reader.ts';
 export { BitString } from './bit-string.ts';
 export { BitWriter } from './bit-writer.ts';
+export {
+  formatHostPort,
+  formatNodeAddress,
+  isNodeId,
+  NODE_ADDRESS_CHARS_MAX,
+  NODE_ID_BYTES,
+  type NodeAddress,
+  parseNodeAddress,
+} from './cometbft-address.ts';
+export {
+  DELIMITED_BYTES_MAX,
+  DelimitedDecoder,
+  encodeDelimited,
+  UVARINT_BYTES_MAX,
+  uvarintBytes,
+  writeUvarint,
+} from './cometbft-delimited.ts';
+export {
+  type AuthSigMessage,
+  COMETBFT_KEY_TYPES,
+  type CometbftKeyType,
+  type CometbftPublicKey,
+  decodeAuthSig,
+  decodeCometbftPublicKey,
+  decodeEphemeralKey,
+  encodeAuthSig,
+  encodeCometbftPublicKey,
+  encodeEphemeralKey,
+  HANDSHAKE_MESSAGE_BYTES_MAX,
+} from './cometbft-handshake.ts';
+export {
+  formatIp,
+  IP_CHARS_MAX,
+  ipGroupKey,
+  isIpv4,
+  isLocalIp,
+  isRoutableIp,
+  isValidIp,
+  parseIp,
+} from './cometbft-ip.ts';
+export {
+  checkNodeInfo,
+  decodeNodeInfo,
+  encodeNodeInfo,
+  NODE_INFO_BYTES_MAX,
+  NODE_INFO_CHANNELS_MAX,
+  type NodeInfo,
+  nodeInfoAddress,
+  nodeInfoIncompatibility,
+  type ProtocolVersion,
+} from './cometbft-node-info.ts';
+export { decodeNodeKeyJson, encodeNodeKeyJson, NODE_KEY_CHARS_MAX } from './cometbft-node-key.ts';
+export {
+  CHANNEL_ID_MAX,
+  decodePacket,
+  encodePacketMsg,
+  encodePacketPing,
+  encodePacketPong,
+  maxPacketMsgBytes,
+  PACKET_PAYLOAD_BYTES_MAX,
+  PACKET_PAYLOAD_BYTES_MAX_DEFAULT,
+  type Packet,
+  PacketDecoder,
+  type PacketDecoderOptions,
+  type PacketMsg,
+  type PacketPing,
+  type PacketPong,
+  packetDataBytesMax,
+  packetMsgBytes,
+  writePacketMsg,
+} from './cometbft-packet.ts';
+export {
+  checkPexAddress,
+  decodePexMessage,
+  encodePexMessage,
+  PEX_ADDRESSES_MAX,
+  PEX_MESSAGE_BYTES_MAX,
+  type PexAddrs,
+  type PexMessage,
+  type PexNetAddress,
+  type PexRequest,
+} from './cometbft-pex.ts';
 export { ERROR_REASONS, type ErrorFields, type ErrorReason } from './error-reason.ts';
 export { CODEC_ERROR_CODES, CodecError, type CodecErrorCode } from './errors.ts';
 export {

@@ -6,7 +6,7 @@ import { checkOneOf } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { HASH_ALGORITHMS } from './addresses.ts';
 import { eciesOpen, eciesSealWith } from './ecies.ts';
-import type { CryptoEngine, HashAlgorithm, KeyOptions } from './engine.ts';
+import type { CryptoEngine, FrameCipher, HashAlgorithm, KeyOptions, X25519Secret } from './engine.ts';
 import { CryptoError } from './errors.ts';
 import { CURVES, type Curve, KeyPair, ORIGINS, type Origin, PublicKey, requireCurve } from './keys.ts';
 import type { Primitives } from './primitives.ts';
@@ -17,6 +17,9 @@ import {
   parsePrivateKey,
   rawPrivateKeyOfSeed,
 } from './private-key.ts';
+
+/** Bytes of an X25519 key, of a raw ed25519 key and of a ChaCha20 key. */
+const KEY_BYTES = 32;
 
 /** The engine on `primitives`. @internal */
 export function buildEngine(primitives: Primitives): CryptoEngine {
@@ -86,6 +89,25 @@ class PrimitivesEngine implements CryptoEngine {
     return eciesOpen(this.#primitives, keyPair, sealed);
   }
 
+  x25519(privateKey: Uint8Array): X25519Secret {
+    requireLength('privateKey', privateKey, KEY_BYTES);
+    const secret = this.#primitives.x25519(privateKey);
+    return { publicKey: secret.publicKey, agree: (remotePublic) => agreeX25519(secret, remotePublic) };
+  }
+
+  frameCipher(key: Uint8Array): FrameCipher {
+    requireLength('key', key, KEY_BYTES);
+    return this.#primitives.frameCipher(key);
+  }
+
+  verifyZip215(rawPublicKey: Uint8Array, data: Uint8Array, signature: Uint8Array): boolean {
+    requireBytes('rawPublicKey', rawPublicKey);
+    requireBytes('data', data);
+    requireBytes('signature', signature);
+    if (rawPublicKey.length !== KEY_BYTES || signature.length !== 64) return false;
+    return this.#primitives.verifyZip215(rawPublicKey, data, signature);
+  }
+
   #keyPair(curve: Curve, origin: Origin, raw: Uint8Array): KeyPair {
     if (!isRawPrivateKey(curve, raw)) {
       throw new CryptoError('INVALID_KEY', `not a ${curve} private key: the scalar is not from 1 to n - 1`);
@@ -104,4 +126,27 @@ function parseKeyOptions(options: KeyOptions): { readonly curve: Curve; readonly
 
 function requireBytes(name: string, value: unknown): void {
   if (!(value instanceof Uint8Array)) throw new TypeError(`${name} is no Uint8Array but ${typeof value}`);
+}
+
+function requireLength(name: string, value: Uint8Array, length: number): void {
+  requireBytes(name, value);
+  if (value.length !== length) throw new RangeError(`${name} has ${value.length} bytes: expected ${length}`);
+}
+
+/** Differs from CometBFT before the key agreement only in that a key of another length than 32 bytes is refused. */
+function agreeX25519(secret: X25519Secret, remotePublic: Uint8Array): Uint8Array {
+  requireBytes('remotePublic', remotePublic);
+  if (remotePublic.length !== KEY_BYTES) {
+    throw new CryptoError('INVALID_KEY', `an X25519 key of ${remotePublic.length} bytes: expected ${KEY_BYTES}`);
+  }
+  let shared: Uint8Array | undefined;
+  try {
+    shared = secret.agree(remotePublic);
+  } catch {
+    // Said below in one way for all reasons; the host's error could hold anything.
+  }
+  if (shared?.some((byte) => byte !== 0) !== true) {
+    throw new CryptoError('INVALID_KEY', 'an X25519 key is a point of low order');
+  }
+  return shared;
 }

@@ -22,6 +22,35 @@ export interface KeyOptions {
   readonly origin?: Origin;
 }
 
+/** An X25519 private key that an engine has imported, for one key agreement. RFC 7748. */
+export interface X25519Secret {
+  /** Its public half, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /**
+   * The secret shared with the owner of `remotePublic`: 32 bytes, the caller overwrites them.
+   *
+   * @throws `CryptoError` `INVALID_KEY` for another length than 32 bytes and for a point of low order, whose shared
+   *   secret is all zeros.
+   */
+  agree(remotePublic: Uint8Array): Uint8Array;
+}
+
+/** A ChaCha20-Poly1305 key that an engine has imported. RFC 8439 §2.8, without associated data. */
+export interface FrameCipher {
+  /**
+   * Seals `plaintext` into `target`: the ciphertext at `offset`, the 16-byte tag behind it. The caller has made room.
+   *
+   * @param nonce - 12 bytes, never the same twice under one key.
+   */
+  seal(nonce: Uint8Array, plaintext: Uint8Array, target: Uint8Array, offset: number): void;
+  /**
+   * Opens ciphertext and tag.
+   *
+   * @returns the plaintext, a fresh array, or undefined when the tag is wrong.
+   */
+  open(nonce: Uint8Array, sealed: Uint8Array): Uint8Array | undefined;
+}
+
 /** Computes with keys and bytes. Every array it returns is fresh; every array it takes is read, not kept. */
 export interface CryptoEngine {
   /** Which implementation it is. */
@@ -93,4 +122,27 @@ export interface CryptoEngine {
    * key and changed bytes.
    */
   eciesOpen(keyPair: KeyPair, sealed: Uint8Array): Uint8Array;
+
+  /**
+   * Imports an X25519 private key.
+   *
+   * @param privateKey - 32 bytes, clamped where they are used; read, not kept.
+   * @throws RangeError for another length.
+   */
+  x25519(privateKey: Uint8Array): X25519Secret;
+
+  /**
+   * Imports a ChaCha20-Poly1305 key.
+   *
+   * @param key - 32 bytes; read, not kept.
+   * @throws RangeError for another length.
+   */
+  frameCipher(key: Uint8Array): FrameCipher;
+
+  /**
+   * Says whether `signature` is by a raw ed25519 key over `data` by the rules of ZIP-215, which CometBFT holds
+   * signatures to: cofactored, any encoding of points on the curve, S below the group order. Everything that
+   * {@link CryptoEngine.verify} passes passes here; keys of small order pass too. Malformed input is false.
+   */
+  verifyZip215(rawPublicKey: Uint8Array, data: Uint8Array, signature: Uint8Array): boolean;
 }

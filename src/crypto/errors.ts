@@ -11,6 +11,8 @@ export const CRYPTO_ERROR_CODES = [
   'DECRYPTION_FAILED',
   /** A signature that is not by the expected key over the received bytes. */
   'BAD_SIGNATURE',
+  /** A counter of nonces at its end: one more would repeat a nonce under the same key. */
+  'NONCE_EXHAUSTED',
 ] as const;
 
 /** Why a key, a signature or sealed bytes are refused. */

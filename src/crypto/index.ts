@@ -5,8 +5,10 @@
 export { addressOf, HASH_ALGORITHMS, hashDigest } from './addresses.ts';
 export { defaultEngine } from './default-engine.ts';
 export { ECIES_TAG_BYTES, EPHEMERAL_PUBLIC_KEY_BYTES, eciesOverheadBytes } from './ecies.ts';
-export type { CryptoEngine, HashAlgorithm, KeyOptions } from './engine.ts';
+export type { CryptoEngine, FrameCipher, HashAlgorithm, KeyOptions, X25519Secret } from './engine.ts';
 export { CRYPTO_ERROR_CODES, CryptoError, type CryptoErrorCode } from './errors.ts';
+export { HKDF_BYTES_MAX, hkdfSha256 } from './hkdf.ts';
+export type { Hash } from './hmac.ts';
 export {
   CURVES,
   type Curve,
@@ -17,7 +19,9 @@ export {
   PublicKey,
   type PublicKeyCurve,
 } from './keys.ts';
+export { MerlinTranscript, TRANSCRIPT_CHALLENGE_BYTES_MAX } from './merlin.ts';
 export { createNativeEngine } from './native-engine.ts';
+export { formatNodeKey, nodeIdOf, parseNodeKey } from './node-key.ts';
 export { createPortableEngine } from './portable-engine.ts';
 export {
   type OpenedEnvelop,
@@ -29,3 +33,11 @@ export {
   type SealOptions,
   sealMessageEnvelop,
 } from './sealed-envelop.ts';
+export {
+  FrameOpener,
+  FrameSealer,
+  SEALED_FRAME_BYTES,
+  SECRET_FRAME_DATA_BYTES_MAX,
+  sealedFramesBytes,
+} from './secret-frames.ts';
+export { deriveSecretKeys, SecretAgreement, SecretHandshake, type SecretKeys } from './secret-handshake.ts';

@@ -11,6 +11,7 @@
 import type * as NodeCrypto from 'node:crypto';
 import { KEY_PREFIX_BYTES } from '../codec/key-layout.ts';
 import { isAcceptableEd25519Key, x25519PrivateOf, x25519PublicOf } from './edwards.ts';
+import type { X25519Secret } from './engine.ts';
 import type { Hash } from './hmac.ts';
 import { type Curve, isEcdsaCurve, type KeyPair, type PublicKey } from './keys.ts';
 import type { EphemeralAgreement } from './primitives.ts';
@@ -112,6 +113,23 @@ export class NativeKeys {
       privateKey: own.x25519,
       publicKey: this.#importX25519Public(ephemeralPublic),
     });
+  }
+
+  /** An X25519 private key and what it agrees on. */
+  x25519(privateKey: Uint8Array): X25519Secret {
+    const key = this.#importOkpPrivate('X25519', privateKey);
+    return {
+      publicKey: Uint8Array.from(this.#publicOfOkp(key)),
+      agree: (remotePublic) =>
+        Uint8Array.from(
+          this.#crypto.diffieHellman({ privateKey: key, publicKey: this.#importX25519Public(remotePublic) }),
+        ),
+    };
+  }
+
+  /** A raw ed25519 key to verify with, of whatever order; not kept. Throws for a key that is off the curve. */
+  rawVerifyingKey(raw: Uint8Array): NodeCrypto.KeyObject {
+    return this.#crypto.createPublicKey({ key: publicJwk('ed25519', raw), format: 'jwk' });
   }
 
   #importVerifying(publicKey: PublicKey): NodeCrypto.KeyObject | undefined {

@@ -3,6 +3,7 @@
  * tested against. It needs nothing of the host. Ten to forty times slower than the native engine.
  */
 import { gcm } from '@noble/ciphers/aes.js';
+import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { ed25519, x25519 } from '@noble/curves/ed25519.js';
 import { p256 } from '@noble/curves/nist.js';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
@@ -13,11 +14,11 @@ import { bytesEqual } from '../codec/hex.ts';
 import { KEY_PREFIX_BYTES } from '../codec/key-layout.ts';
 import { parseEcdsaSignature } from './ecdsa-signature.ts';
 import { ECIES_TAG_BYTES } from './ecies.ts';
-import { isAcceptableEd25519Key, x25519PrivateOf, x25519PublicOf } from './edwards.ts';
-import type { CryptoEngine, HashAlgorithm } from './engine.ts';
+import { isAcceptableEd25519Key, verifyZip215, x25519PrivateOf, x25519PublicOf } from './edwards.ts';
+import type { CryptoEngine, FrameCipher, HashAlgorithm } from './engine.ts';
 import { buildEngine } from './engine-core.ts';
 import type { KeyPair, PublicKey } from './keys.ts';
-import type { EphemeralAgreement, Primitives } from './primitives.ts';
+import { type EphemeralAgreement, FRAME_TAG_BYTES, type Primitives } from './primitives.ts';
 
 const HASHES: Readonly<Record<HashAlgorithm, (data: Uint8Array) => Uint8Array>> = {
   sha256: (data) => sha256(data),
@@ -96,6 +97,31 @@ export function createPortablePrimitives(): Primitives {
       sealed.set(ciphertext);
       sealed.set(tag, ciphertext.length);
       return gcm(key, iv).decrypt(sealed);
+    },
+    x25519(privateKey) {
+      const secret = privateKey.slice();
+      return {
+        publicKey: x25519.getPublicKey(secret),
+        agree: (remotePublic) => x25519.getSharedSecret(secret, remotePublic),
+      };
+    },
+    frameCipher: (key) => portableFrameCipher(key.slice()),
+    verifyZip215,
+  };
+}
+
+function portableFrameCipher(key: Uint8Array): FrameCipher {
+  return {
+    seal(nonce, plaintext, target, offset) {
+      const sealed = target.subarray(offset, offset + plaintext.length + FRAME_TAG_BYTES);
+      chacha20poly1305(key, nonce).encrypt(plaintext, sealed);
+    },
+    open(nonce, sealed) {
+      try {
+        return chacha20poly1305(key, nonce).decrypt(sealed);
+      } catch {
+        return undefined; // too short, or a wrong tag
+      }
     },
   };
 }

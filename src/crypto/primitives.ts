@@ -2,8 +2,11 @@
  * What an engine must bring itself; `engine-core.ts` builds the rest on it, once for all engines. Nothing here is part
  * of the public API.
  */
-import type { CryptoEngine, HashAlgorithm } from './engine.ts';
+import type { CryptoEngine, FrameCipher, HashAlgorithm, X25519Secret } from './engine.ts';
 import type { Curve, KeyPair, PublicKey } from './keys.ts';
+
+/** Bytes of the tag of ChaCha20-Poly1305. @internal */
+export const FRAME_TAG_BYTES = 16;
 
 /** A fresh ephemeral key's public half and what it shares with the recipient. @internal */
 export interface EphemeralAgreement {
@@ -33,4 +36,10 @@ export interface Primitives {
   aesGcmSeal(key: Uint8Array, iv: Uint8Array, plaintext: Uint8Array, out: Uint8Array, tagAt: number): void;
   /** Opens `tag | ciphertext`. Throws anything when the tag is wrong. */
   aesGcmOpen(key: Uint8Array, iv: Uint8Array, tag: Uint8Array, ciphertext: Uint8Array): Uint8Array;
+  /** Imports a private key of 32 bytes. `agree` gets 32 bytes and throws anything, or gives zeros, for a low-order point. */
+  x25519(privateKey: Uint8Array): X25519Secret;
+  /** Imports a key of 32 bytes. */
+  frameCipher(key: Uint8Array): FrameCipher;
+  /** Key and signature have 32 and 64 bytes; anything malformed is false. */
+  verifyZip215(rawPublicKey: Uint8Array, data: Uint8Array, signature: Uint8Array): boolean;
 }

@@ -29,6 +29,10 @@ export const NET_ERROR_CODES = [
   'FRAME_SIZE_INVALID',
   /** Remote fault found above the link: a frame that cannot be opened, verified or decoded, or a flood. `cause` says which. */
   'REMOTE_FAULT',
+  /** The other end did not finish its part of the handshake in the time given. */
+  'HANDSHAKE_TIMEOUT',
+  /** Remote fault: what came is no handshake, proves nothing, or ended in the middle. `cause` says which. */
+  'HANDSHAKE_FAILED',
   /** Remote fault: an empty or oversized frame arrived. */
   'FRAME_INVALID',
   /** Remote fault: the other end closed in the middle of a frame. */
@@ -37,6 +41,16 @@ export const NET_ERROR_CODES = [
   'IDLE_TIMEOUT',
   /** The other end left too many heartbeats unanswered. */
   'HEARTBEAT_LOST',
+  /** The other end left a ping unanswered for the time given. */
+  'PONG_TIMEOUT',
+  /** Remote fault: more pings, or pongs that answer nothing, than a peer may send. */
+  'PING_FLOOD',
+  /** Remote fault: bytes that are no packet, or a packet longer than agreed. `cause` says which. */
+  'PACKET_INVALID',
+  /** A channel that the connection does not have: in a call, or, as a remote fault, in a packet. */
+  'UNKNOWN_CHANNEL',
+  /** A message longer than its channel allows: in a call, or, as a remote fault, as it arrives. */
+  'MESSAGE_TOO_LARGE',
   /** A handler of this program threw; its connection was given up. */
   'HANDLER_FAILED',
   /** The program or the host has no socket or memory left for it. */

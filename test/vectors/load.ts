@@ -1,9 +1,11 @@
 /**
- * Reads the golden file of the Archethic wire: `archethic.json` in the folder named by the environment variable
- * GENMESH_VECTORS, by default this folder. Each section of the file is claimed by exactly one suite here, so a section
- * nobody reads fails `sections.test.ts` instead of being skipped in silence.
+ * Reads the golden files of both wires, `archethic.json` and `cometbft.json`, in the folder named by the environment
+ * variable GENMESH_VECTORS, by default this folder. Each section of a file is claimed by exactly one suite here, so a
+ * section nobody reads fails `sections.test.ts` or `cometbft-sections.test.ts` instead of being skipped in silence.
+ *
+ * Another folder may go without `cometbft.json`; the suites that read it are then reported as skipped.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -40,6 +42,41 @@ export const CRYPTO_SECTIONS = [
   'envelopesInvalid',
 ] as const;
 
+/** Sections of `cometbft.json` that say where it comes from; checked in `cometbft-sections.test.ts`. */
+export const COMETBFT_HEADER_SECTIONS = ['meta'] as const;
+
+/** Sections of `cometbft.json` held by `cometbft-codec.test.ts`. */
+export const COMETBFT_CODEC_SECTIONS = [
+  'packets',
+  'packet_decode',
+  'max_packet_size',
+  'delimited_streams',
+  'auth_sig_empty',
+  'auth_sig_secp256k1',
+  'node_infos',
+  'node_info_compat',
+  'net_address_parse',
+  'net_address_props',
+  'pex',
+  'addrbook_group_keys',
+] as const;
+
+/** Sections of `cometbft.json` held by `cometbft-crypto.test.ts`. */
+export const COMETBFT_CRYPTO_SECTIONS = [
+  'derive_secrets',
+  'merlin',
+  'x25519',
+  'ed25519_verify',
+  'handshakes',
+  'sealed_frames',
+  'secret_writes',
+  'secret_reads',
+  'addresses',
+] as const;
+
+/** Sections of `cometbft.json` held by `cometbft-net.test.ts`. */
+export const COMETBFT_NET_SECTIONS = ['scheduling', 'reassembly'] as const;
+
 /** A value of the file. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
@@ -62,7 +99,45 @@ export function vectorsFolder(): string {
 
 /** Reads and parses `archethic.json`; throws when it is missing or of another format. */
 export function loadVectors(): Vectors {
-  const path = join(vectorsFolder(), 'archethic.json');
+  return loadFile(join(vectorsFolder(), 'archethic.json'));
+}
+
+/** Reads and parses `cometbft.json`; undefined when another folder than our own has none. */
+export function loadCometbftVectors(): Vectors | undefined {
+  const path = join(vectorsFolder(), 'cometbft.json');
+  return isOwnFolder() || existsSync(path) ? loadFile(path) : undefined;
+}
+
+/** Whether the folder read from is this one. */
+export function isOwnFolder(): boolean {
+  return (process.env.GENMESH_VECTORS ?? '') === '';
+}
+
+/** The cases of a section, whether it is a list of them or a single one. */
+export function casesOf(vectors: Vectors, section: string): readonly VectorCase[] {
+  const value = vectors.sections[section];
+  return isObject(value) ? [value] : vectors.cases(section);
+}
+
+/**
+ * Runs `check` on every case of a section, so that none is left out, and names the one that fails.
+ *
+ * @returns how many there were.
+ */
+export function eachCase(vectors: Vectors, section: string, check: (vector: VectorCase) => void): number {
+  const cases = casesOf(vectors, section);
+  cases.forEach((vector, at) => {
+    try {
+      check(vector);
+    } catch (error) {
+      const name = typeof vector.name === 'string' ? ` (${vector.name})` : '';
+      throw new Error(`${section}[${at}]${name}: ${(error as Error).message}`, { cause: error });
+    }
+  });
+  return cases.length;
+}
+
+function loadFile(path: string): Vectors {
   const parsed = JSON.parse(readFileSync(path, 'utf8')) as Json;
   if (!isObject(parsed)) throw new Error(`${path} holds no object`);
   return {
@@ -89,6 +164,15 @@ export function integerOf(vector: VectorCase, key: string): bigint {
   if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
   if (typeof value === 'string' && /^-?\d+$/.test(value)) return BigInt(value);
   throw new Error(`vector has no integer ${key}: ${JSON.stringify(vector).slice(0, 200)}`);
+}
+
+/** The truth value under `key`. */
+export function booleanOf(vector: VectorCase, key: string): boolean {
+  const value = vector[key];
+  if (typeof value !== 'boolean') {
+    throw new Error(`vector has no boolean ${key}: ${JSON.stringify(vector).slice(0, 200)}`);
+  }
+  return value;
 }
 
 /** The object under `key`. */
