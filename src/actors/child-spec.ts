@@ -1,5 +1,6 @@
 /** What a supervisor needs to know to start, restart and stop one child; `supervisor(3) child_spec()`. */
-import type { Pid } from './process.ts';
+import type { Name } from './names.ts';
+import type { Pid } from './pid.ts';
 import type { MaybePromise } from './protocol.ts';
 import type { ActorSystem } from './system.ts';
 
@@ -24,18 +25,25 @@ export interface StartContext {
 export interface ChildSpec<I extends string = string, R extends Child = Child> {
   /** Unique among its siblings. */
   readonly id: I;
-  /** Starts the child, linked to `context.parent`; runs in the supervisor, which waits for it. */
-  readonly start: (context: StartContext) => MaybePromise<R>;
+  /**
+   * Starts the child, linked to `context.parent`; runs in the supervisor, which waits for it. `extra`: the
+   * `extraArguments` of a DynamicSupervisor, at each start and restart.
+   */
+  readonly start: (context: StartContext, ...extra: readonly unknown[]) => MaybePromise<R>;
   /** Default `permanent`. */
   readonly restart?: Restart;
   /** Default 5000 ms for a worker, `infinity` for a supervisor. */
   readonly shutdown?: Shutdown;
   /** Default `worker`. */
   readonly type?: 'worker' | 'supervisor';
+  /** Its end by itself can end its supervisor; see `autoShutdown`. Not for permanent children. Default false. */
+  readonly significant?: boolean;
+  /** Names of the modules it runs, for people and tools. Default: none. */
+  readonly modules?: readonly string[];
 }
 
 /** What can be said about a child besides its id and start. */
-export type ChildOptions = Pick<ChildSpec, 'restart' | 'shutdown' | 'type'> & {
+export type ChildOptions = Pick<ChildSpec, 'restart' | 'shutdown' | 'type' | 'significant' | 'modules'> & {
   /** Registered name of the process; default none. */
-  readonly name?: string;
+  readonly name?: Name;
 };

@@ -2,25 +2,19 @@
  * The loop of a GenServer: takes a message, runs the callback, applies what it returned; `gen_server.erl loop/7`.
  *
  * Synchronous callbacks run through without a promise; only a thenable is awaited, and then the mailbox of this process
- * waits, and of no other.
+ * waits, and of no other. What is rare (debugging, timeouts, hibernation, timing) stands behind one test of flag bits.
  */
-import type { Timer } from '../base/clock.ts';
 import { describeReason } from '../base/errors.ts';
-import { RingQueue } from '../base/ring-queue.ts';
+import { CallableProcess } from './callable-process.ts';
 import { ActorError } from './errors.ts';
-import { type ExitReason, formatExitReason, isCleanExit } from './exit-reason.ts';
-import {
-  type CastMessage,
-  ContinueMessage,
-  currentProcess,
-  InfoMessage,
-  type Message,
-  Process,
-  type ProcessHost,
-  SystemMessage,
-} from './process.ts';
-import { CALL_TIMEOUT_MS_DEFAULT, type CallOptions, type From, MessageKind, Request } from './request.ts';
-import { type Action, Ignore, NoReply, Ok, Reply, Stop } from './results.ts';
+import { type ExitReason, formatExitReason } from './exit-reason.ts';
+import { Flag, type ProcessHost } from './mailbox.ts';
+import { continueMessage, infoMessage, type Message, MessageKind } from './message.ts';
+import type { Process } from './process.ts';
+import type { DebugEvent } from './process-extras.ts';
+import { reportLongHandler, reportTermination } from './reports.ts';
+import type { From, Request } from './request.ts';
+import { type Action, Ignore, isResult, NoReply, Ok, Reply, Stop } from './results.ts';
 
 type CallHandler = (payload: unknown, state: unknown, from: From<unknown>) => unknown;
 type CastHandler = (payload: unknown, state: unknown) => unknown;
@@ -34,86 +28,49 @@ export interface ServerModule {
   handleInfo(message: unknown, state: unknown): unknown;
   handleContinue(value: unknown, state: unknown): unknown;
   terminate?(reason: ExitReason, state: unknown): unknown;
+  codeChange?(oldVersion: unknown, state: unknown, extra: unknown): unknown;
+  formatStatus?(status: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
 }
 
-/** @internal */
-export class GenServerProcess extends Process {
-  readonly module: ServerModule;
-  state: unknown = undefined;
-  isTerminating = false;
-  #idleTimer: Timer | undefined = undefined;
-  #idleTimeoutMs = 0;
+const SPECIAL =
+  Flag.idleTimer | Flag.debugged | Flag.skipsAbandoned | Flag.hibernating | Flag.hibernatesAfter | Flag.timed;
 
-  constructor(host: ProcessHost, parent: Process | undefined, module: ServerModule) {
-    super(host, parent);
+/** @internal */
+export class GenServerProcess extends CallableProcess {
+  module: ServerModule;
+  state: unknown;
+
+  constructor(host: ProcessHost, spawner: Process | undefined, isLinked: boolean, module: ServerModule) {
+    super(host, spawner, isLinked);
     this.module = module;
+    this.state = undefined;
+    if (host.longHandlerMs !== undefined) this.flags |= Flag.timed;
   }
 
   get moduleName(): string {
     return this.module.moduleName;
   }
 
-  call(tag: string, payload?: unknown, options?: CallOptions): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const timeoutMs = options?.timeoutMs ?? CALL_TIMEOUT_MS_DEFAULT;
-      if (!(timeoutMs >= 0)) throw new RangeError(`timeoutMs is ${timeoutMs}: expected 0 or more, or Infinity`);
-      const request = new Request(this, tag, payload, timeoutMs, resolve, reject);
-      if (currentProcess() === this) {
-        request.fail('CALLING_SELF', 'calling_self');
-        return;
-      }
-      const signal = options?.signal;
-      if (signal !== undefined) {
-        if (signal.aborted) {
-          request.fail('ABORTED', 'aborted', signal.reason);
-          return;
-        }
-        request.listen(signal);
-      }
-      if (timeoutMs !== Number.POSITIVE_INFINITY) this.host.deadlines.add(request);
-      this.deliver(request);
-    });
-  }
-
-  cast(tag: string, payload?: unknown): void {
-    this.deliver({ kind: MessageKind.cast, tag, payload } as CastMessage);
-  }
-
-  stop(reason: ExitReason = 'normal', options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    const timeoutMs = options.timeoutMs ?? Number.POSITIVE_INFINITY;
-    return new Promise((resolve, reject) => {
-      const request = new Request(
-        this,
-        'stop',
-        reason,
-        timeoutMs,
-        () => resolve(),
-        (error) => {
-          // The exit that was asked for is the answer; any other one is an error.
-          if (error.code === 'EXIT' && error.reason === reason) resolve();
-          else reject(error);
-        },
-      );
-      if (currentProcess() === this) {
-        request.fail('CALLING_SELF', 'calling_self');
-        return;
-      }
-      if (timeoutMs !== Number.POSITIVE_INFINITY) this.host.deadlines.add(request);
-      if (this.isTerminating && this.isAlive) this.onExit((why) => request.fail('EXIT', why));
-      else this.deliver(new SystemMessage(request, () => this.terminate(reason)));
-    });
-  }
-
-  /** Runs `init`; the result is the state that was set, or the reason to give up, thrown. */
+  /** Runs `init`; throws or rejects when the process is not to run. */
   start(args: readonly unknown[]): PromiseLike<void> | undefined {
-    const result = this.enter(() => (this.module.init as (...args: readonly unknown[]) => unknown)(...args));
+    let result: unknown;
+    try {
+      result = this.enter(() => (this.module.init as (...args: readonly unknown[]) => unknown)(...args));
+    } catch (thrown) {
+      if (!isResult(thrown)) throw thrown;
+      result = thrown;
+    }
     if (!isThenable(result)) {
       this.#applyInit(result);
       return undefined;
     }
-    this.isBusy = true;
-    return result.then((value) => {
-      this.isBusy = false;
+    this.flags |= Flag.busy;
+    const settled = Promise.resolve(result).catch((thrown: unknown) => {
+      if (!isResult(thrown)) throw thrown;
+      return thrown;
+    });
+    return settled.then((value) => {
+      this.flags &= ~Flag.busy;
       if (!this.isAlive) return;
       this.#applyInit(value);
       this.wake();
@@ -135,184 +92,308 @@ export class GenServerProcess extends Process {
     } else {
       this.state = result;
     }
+    if ((this.flags & Flag.hibernatesAfter) !== 0) this.#rest();
   }
 
   protected handle(message: Message): PromiseLike<void> | undefined {
-    const idleTimer = this.#idleTimer;
-    if (idleTimer !== undefined) {
-      this.host.clock.clearTimer(idleTimer);
-      this.#idleTimer = undefined;
+    return (this.flags & SPECIAL) === 0 ? this.#dispatch(message) : this.#handleSpecially(message);
+  }
+
+  #handleSpecially(message: Message): PromiseLike<void> | undefined {
+    const { extras } = this;
+    const hadIdleTimer = (this.flags & Flag.idleTimer) !== 0;
+    if (hadIdleTimer) {
+      extras?.idleTimer?.cancel();
+      this.flags &= ~Flag.idleTimer;
     }
+    const wasResting = (this.flags & Flag.hibernating) !== 0;
+    const isSystem = message.kind === MessageKind.system;
+    if (!isSystem) this.flags &= ~Flag.hibernating;
+    if ((this.flags & Flag.skipsAbandoned) !== 0 && message.kind === MessageKind.call && isAbandoned(message)) {
+      message.fail('ABORTED', 'caller is gone');
+      return this.#rest();
+    }
+    if ((this.flags & Flag.debugged) !== 0 && !isSystem) this.#note('in', describeMessage(message), message);
+    const startMs = (this.flags & Flag.timed) === 0 ? 0 : this.host.clock.monotonicMs();
+    const pending = this.#dispatch(message);
+    if ((this.flags & Flag.timed) !== 0) {
+      const tookMs = this.host.clock.monotonicMs() - startMs;
+      if (tookMs > (this.host.longHandlerMs as number)) reportLongHandler(this, describeMessage(message), tookMs);
+    }
+    // A system message restarts the idle timeout where any other cancels it.
+    if (isSystem && hadIdleTimer && this.isAlive) this.#armIdle(extras?.idleTimeoutMs ?? 0, extras?.idleMessage);
+    else if (!wasResting || !isSystem) this.#rest();
+    return pending;
+  }
+
+  /** With `hibernateAfterMs`: rests when nothing comes for that long and no other timeout runs. */
+  #rest(): undefined {
+    if ((this.flags & (Flag.hibernatesAfter | Flag.idleTimer | Flag.dead)) !== Flag.hibernatesAfter) return;
+    const extras = this.more();
+    this.flags |= Flag.idleTimer;
+    extras.idleMessage = REST;
+    extras.idleTimeoutMs = extras.hibernateAfterMs;
+    extras.idleTimer = this.host.timers.add(extras.hibernateAfterMs, () => {
+      this.flags &= ~Flag.idleTimer;
+      if (this.mailboxLength === 0 && !this.isBusy) this.#hibernate();
+    });
+  }
+
+  /** Gives back what an idle process does not need; `proc_lib(3) hibernate/3`. */
+  #hibernate(): void {
+    this.flags |= Flag.hibernating;
+    if (this.mailbox?.length === 0) this.mailbox = undefined;
+  }
+
+  #dispatch(message: Message): PromiseLike<void> | undefined {
     try {
       switch (message.kind) {
         case MessageKind.call: {
           const handler = this.module.handleCall?.[message.tag];
-          if (handler === undefined) return this.#unhandled('call', message.tag);
+          if (handler === undefined) return this.#unhandled('call', message);
           this.serving = message;
           return this.#apply(handler(message.payload, this.state, message), message);
         }
         case MessageKind.cast: {
           const handler = this.module.handleCast?.[message.tag];
-          if (handler === undefined) return this.#unhandled('cast', message.tag);
-          return this.#apply(handler(message.payload, this.state), undefined);
+          if (handler === undefined) return this.#unhandled('cast', message);
+          return this.#apply(handler(message.payload, this.state), message);
         }
         case MessageKind.info:
-          return this.#apply(this.module.handleInfo(message.value, this.state), undefined);
+          return this.#apply(this.module.handleInfo(message.payload, this.state), message);
         case MessageKind.exit: {
-          const { pid, reason } = message;
+          const { pid, reason } = message.payload;
           if (pid === this.parent) return this.terminate(reason);
-          return this.#apply(this.module.handleInfo({ type: 'exit', pid, reason }, this.state), undefined);
+          return this.#apply(this.module.handleInfo({ type: 'exit', pid, reason }, this.state), message);
         }
         case MessageKind.continue:
-          return this.#apply(this.module.handleContinue(message.value, this.state), undefined);
-        case MessageKind.system: {
-          const pending = this.#handleSystem(message);
-          // A system message restarts the idle timeout where any other cancels it.
-          if (idleTimer !== undefined) this.#armIdle(this.#idleTimeoutMs);
-          return pending;
-        }
+          return this.#apply(this.module.handleContinue(message.payload, this.state), message);
+        case MessageKind.system:
+          return this.#handleSystem(message);
       }
-    } catch (error) {
-      return this.terminate(error);
+    } catch (thrown) {
+      return this.#failed(thrown, message);
     }
   }
 
-  #handleSystem(message: SystemMessage): PromiseLike<void> | undefined {
-    const { request, operation } = message;
-    if (request.tag === 'stop') {
-      // Whoever asks to stop is answered by the exit itself.
-      this.deferred ??= new Set();
-      this.deferred.add(request);
-      return operation(this) as PromiseLike<void> | undefined;
+  /** A thrown result is taken as returned, as in `gen_server`; anything else ends the process. */
+  #failed(thrown: unknown, message: Message): PromiseLike<void> | undefined {
+    if (isResult(thrown) && this.isAlive && !this.isTerminating) {
+      try {
+        return this.#apply(thrown, message);
+      } catch (error) {
+        return this.terminate(error, message);
+      }
     }
+    return this.terminate(thrown, message);
+  }
+
+  #handleSystem(message: Message): PromiseLike<void> | undefined {
+    if (message.kind !== MessageKind.system) return undefined;
+    const { request, run } = message.payload;
+    if (request === undefined) return run() as PromiseLike<void> | undefined;
+    let result: unknown;
     try {
-      request.reply(operation(this));
+      result = run();
     } catch (error) {
-      request.fail('EXIT', error);
+      request.fail('CALLBACK_FAILED', error);
+      return undefined;
     }
-    return undefined;
+    if (!isThenable(result)) {
+      request.reply(result);
+      return undefined;
+    }
+    return Promise.resolve(result).then(
+      (value) => {
+        request.reply(value);
+      },
+      (error) => {
+        request.fail('CALLBACK_FAILED', error);
+      },
+    );
   }
 
-  #apply(result: unknown, request: Request | undefined): PromiseLike<void> | undefined {
+  #apply(result: unknown, message: Message): PromiseLike<void> | undefined {
     // The brand is read once: three instanceof walks cost more than the rest of a cast.
     const kind = (result as { kind?: unknown } | null | undefined)?.kind;
     if (kind === 'noreply') {
       const { state, action } = result as NoReply<unknown>;
       this.state = state;
-      if (request !== undefined) this.#defer(request);
+      if (message.kind === MessageKind.call) {
+        this.serving = undefined;
+        if (!message.isSettled) this.defer(message);
+      }
+      if ((this.flags & Flag.debugged) !== 0) this.#note('noreply', '', undefined);
       if (action !== undefined) this.#act(action);
       return undefined;
     }
-    if (kind === 'reply' && request !== undefined) {
+    if (kind === 'reply' && message.kind === MessageKind.call) {
       const { value, state, action } = result as Reply<unknown, unknown>;
       this.state = state;
       this.serving = undefined;
-      request.reply(value);
+      message.reply(value);
+      if ((this.flags & Flag.debugged) !== 0) this.#note('out', describeMessage(message), value, message.caller);
       if (action !== undefined) this.#act(action);
       return undefined;
     }
     if (kind === 'stop') {
       const { reason, state, hasReply, value } = result as Stop<unknown, unknown>;
       this.state = state;
-      if (request !== undefined) this.#defer(request);
-      return this.terminate(reason, hasReply ? () => request?.reply(value) : undefined);
+      if (message.kind !== MessageKind.call) return this.terminate(reason, message);
+      this.serving = undefined;
+      this.defer(message);
+      return this.terminate(reason, message, hasReply ? () => message.reply(value) : undefined);
     }
-    if (isThenable(result)) return this.#applyLater(result, request);
-    return this.terminate(this.#badReturn('a handler', result));
+    if (isThenable(result)) return this.#applyLater(result, message);
+    return this.terminate(this.#badReturn('a handler', result), message);
   }
 
-  #applyLater(result: PromiseLike<unknown>, request: Request | undefined): PromiseLike<void> {
-    return result.then(
-      (value) => {
-        if (!this.isAlive) return;
-        return isThenable(value) ? undefined : this.enter(() => this.#apply(value, request));
-      },
-      (error) => {
-        if (!this.isAlive) return;
-        return this.enter(() => this.terminate(error));
-      },
-    ) as PromiseLike<void>;
-  }
-
-  #defer(request: Request): void {
-    this.serving = undefined;
-    if (request.isSettled) return;
-    this.deferred ??= new Set();
-    this.deferred.add(request);
+  #applyLater(result: PromiseLike<unknown>, message: Message): PromiseLike<void> {
+    const apply = (value: unknown): PromiseLike<void> | undefined => {
+      if (!this.isAlive) return undefined;
+      return this.enter(() => {
+        try {
+          return this.#apply(value, message);
+        } catch (error) {
+          return this.terminate(error, message);
+        }
+      });
+    };
+    const fail = (thrown: unknown): PromiseLike<void> | undefined =>
+      this.isAlive ? this.enter(() => this.#failed(thrown, message)) : undefined;
+    // A foreign thenable may call back twice or at once; a promise of our own does not.
+    return Promise.resolve(result).then(apply, fail) as PromiseLike<void>;
   }
 
   #act(action: Action): void {
     if ('continue' in action) {
-      this.systemLane ??= new RingQueue<Message>();
-      this.systemLane.unshift(new ContinueMessage(action.continue));
-      this.wake();
-      return;
+      this.deliverFirst(continueMessage(action.continue));
+    } else if ('hibernate' in action) {
+      if (this.mailboxLength === 0) this.#hibernate();
+    } else {
+      if (!(action.timeoutMs >= 0)) throw this.#badReturn('a callback', action);
+      this.#armIdle(action.timeoutMs, action.message);
     }
-    if (!(action.timeoutMs >= 0)) throw this.#badReturn('a callback', action);
-    this.#armIdle(action.timeoutMs);
   }
 
-  #armIdle(timeoutMs: number): void {
+  #armIdle(timeoutMs: number, message: unknown): void {
     if (timeoutMs === Number.POSITIVE_INFINITY || !this.isAlive) return;
-    this.#idleTimeoutMs = timeoutMs;
-    this.#idleTimer = this.host.clock.setTimer(() => {
-      this.#idleTimer = undefined;
+    if (message === REST) {
+      this.#rest();
+      return;
+    }
+    if (timeoutMs === 0) {
+      // As the receive of gen_server: at once, unless something waits already.
+      if (this.mailboxLength === 0) this.deliver(infoMessage(message ?? { type: 'timeout' }));
+      return;
+    }
+    const extras = this.more();
+    extras.idleTimer?.cancel();
+    extras.idleTimeoutMs = timeoutMs;
+    extras.idleMessage = message;
+    this.flags |= Flag.idleTimer;
+    extras.idleTimer = this.host.timers.add(timeoutMs, () => {
+      this.flags &= ~Flag.idleTimer;
       // A message that came first decides anew, even if it has not been handled yet.
-      if (this.mailboxLength === 0) this.deliver(new InfoMessage({ type: 'timeout' }));
-    }, timeoutMs);
+      if (this.mailboxLength === 0) this.deliver(infoMessage(message ?? { type: 'timeout' }));
+    });
   }
 
   /** Runs `terminate`, says the last words and ends; `answer` is sent between the two. */
-  terminate(reason: ExitReason, answer?: () => void): PromiseLike<void> | undefined {
-    if (this.isTerminating) return undefined;
-    this.isTerminating = true;
-    const finish = (why: ExitReason): void => {
-      if (!this.isAlive) return;
-      answer?.();
-      this.#report(why);
-      this.end(why);
-    };
-    if (this.module.terminate === undefined) {
-      finish(reason);
+  terminate(reason: ExitReason, last?: Message, answer?: () => void): PromiseLike<void> | undefined {
+    if (this.isTerminating || !this.isAlive) return undefined;
+    this.flags |= Flag.terminating;
+    const { module } = this;
+    if (module.terminate === undefined) {
+      this.#finish(reason, last, answer);
       return undefined;
     }
     let result: unknown;
     try {
-      result = this.module.terminate(reason, this.state);
+      result = module.terminate(reason, this.state);
     } catch (error) {
-      finish(error);
+      this.#finish(error, last, answer);
       return undefined;
     }
     if (!isThenable(result)) {
-      finish(reason);
+      this.#finish(reason, last, answer);
       return undefined;
     }
-    return result.then(
-      () => finish(reason),
-      (error) => finish(error),
-    ) as PromiseLike<void>;
+    return Promise.resolve(result).then(
+      () => this.#finish(reason, last, answer),
+      (error) => this.#finish(error, last, answer),
+    );
+  }
+
+  #finish(reason: ExitReason, last: Message | undefined, answer: (() => void) | undefined): void {
+    if (!this.isAlive) return;
+    answer?.();
+    reportTermination(this, reason, last);
+    this.end(reason);
   }
 
   override announceEnd(reason: ExitReason): void {
-    if (this.#idleTimer !== undefined) this.host.clock.clearTimer(this.#idleTimer);
-    this.#idleTimer = undefined;
+    this.extras?.idleTimer?.cancel();
     super.announceEnd(reason);
+    this.state = undefined;
   }
 
-  #report(reason: ExitReason): void {
-    if (isCleanExit(reason)) return;
-    const metadata = { pid: this.id, label: this.label, module: this.moduleName, reason, serving: this.serving?.tag };
-    this.host.telemetry.emit('genmesh.process.crash', { mailboxLength: this.mailboxLength }, metadata);
-    this.host.logger.error(`${this.label} terminating`, { reason: describeReason(reason), serving: this.serving?.tag });
+  /** Tells those who debug this process; a hook that throws is taken away. */
+  #note(type: DebugEvent['type'], what: string, value: unknown, caller?: DebugEvent['caller']): void {
+    const event: DebugEvent = {
+      type,
+      pid: this,
+      what,
+      value: type === 'in' ? (value as Message).payload : value,
+      caller: type === 'in' && (value as Message).kind === MessageKind.call ? (value as Request).caller : caller,
+      state: this.state,
+    };
+    for (const hook of this.extras?.debug ?? []) {
+      try {
+        hook(event);
+      } catch (error) {
+        this.extras?.debug?.delete(hook);
+        this.host.logger.warn(`${this.label}: debug function failed and was removed`, { error: describeReason(error) });
+      }
+    }
   }
 
-  #unhandled(what: string, tag: string): PromiseLike<void> | undefined {
-    return this.terminate(new ActorError('UNHANDLED_MESSAGE', `${this.label} has no handler for ${what} ${tag}`));
+  #unhandled(what: string, message: Message): PromiseLike<void> | undefined {
+    if (message.kind === MessageKind.call) this.serving = message;
+    const text = `${this.label} has no handler for ${what} ${message.kind === MessageKind.call ? message.tag : (message as { tag: string }).tag}`;
+    return this.terminate(new ActorError('UNHANDLED_MESSAGE', text), message);
   }
 
   #badReturn(where: string, value: unknown): ActorError {
     const text = `${this.label}: ${where} returned ${describeReason(value, 60)}: expected reply, noreply or stop`;
     return new ActorError('BAD_RETURN_VALUE', text, { reason: value });
+  }
+}
+
+/** Marks the idle timer of `hibernateAfterMs`. */
+const REST: unique symbol = Symbol('rest');
+
+function isAbandoned(request: Request): boolean {
+  return request.isSettled || request.caller?.isAlive === false;
+}
+
+/** What a message is, without its payload: `call add`, `cast reset`, `info tick`. @internal */
+export function describeMessage(message: Message): string {
+  switch (message.kind) {
+    case MessageKind.call:
+      return `call ${message.tag}`;
+    case MessageKind.cast:
+      return `cast ${message.tag}`;
+    case MessageKind.info: {
+      const type = (message.payload as { type?: unknown } | null | undefined)?.type;
+      return typeof type === 'string' ? `info ${type}` : 'info';
+    }
+    case MessageKind.exit:
+      return 'exit';
+    case MessageKind.continue:
+      return 'continue';
+    default:
+      return `system ${message.tag}`;
   }
 }
 

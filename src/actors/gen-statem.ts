@@ -22,9 +22,10 @@
  * A transition costs a few microseconds. Keep data paths out of it: only lifecycle edges are events.
  */
 import { type AnyStateMachine, initialTransition, transition } from 'xstate';
-import type { Timer } from '../base/clock.ts';
 import type { ExitReason } from './exit-reason.ts';
 import { GenServer } from './gen-server.ts';
+import { castMessage } from './message.ts';
+import type { TimerRef } from './pid.ts';
 import { asProcess } from './process.ts';
 import type { CallHandlers, CastHandlers } from './protocol.ts';
 import type { From } from './request.ts';
@@ -89,10 +90,20 @@ interface Postponed<E> {
   readonly from: From<unknown> | undefined;
 }
 
+interface Armed {
+  readonly timer: TimerRef;
+  readonly message: Fired;
+}
+
+interface Fired {
+  readonly id: string;
+  readonly event: StateEvent;
+}
+
 /** Inner state of a {@link GenStatem} process. @internal */
 export interface StatemState {
   snapshot: Snapshot;
-  readonly timers: Map<string, Timer>;
+  readonly timers: Map<string, Armed>;
 }
 
 interface StatemProtocol<E> {
@@ -114,6 +125,9 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
   readonly #postponed: Postponed<EventsOf<M>>[] = [];
   #state: StatemState | undefined;
   #stopReason: { readonly reason: ExitReason } | undefined;
+  readonly #raised: EventsOf<M>[] = [];
+  #isStepping = false;
+  #isDispatching = false;
 
   /** The state the machine is in. */
   get state(): StatesOf<M> {
@@ -138,17 +152,42 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
     this.#stopReason = { reason };
   }
 
-  /** Handles `event` now, in the turn that calls: for events that come from inside this process's own turn. */
+  /**
+   * Handles `event` now, in the turn that calls: for events that come from inside this process's own turn. Called from an
+   * action, it waits until the transition under way is complete, and comes before anything else.
+   */
   protected raise(event: EventsOf<M>): void {
+    if (this.#isStepping) {
+      this.#raised.push(event);
+      return;
+    }
     this.#step(event);
+    const end = this.#stopReason;
+    // Outside of an event nobody looks at the result, so the process stops itself.
+    const process = asProcess(this.self);
+    if (end !== undefined && !this.#isDispatching && !process.isTerminating) process.exit(end.reason);
   }
 
-  override init(...args: A): StatemState {
+  /** Sends itself `event` after `delayMs`, unless it is cancelled or set anew; it survives changes of state. */
+  protected startTimeout(name: string, delayMs: number, event: EventsOf<M>): void {
+    this.#arm({ id: `named:${name}`, delay: delayMs, event: event as unknown as StateEvent });
+  }
+
+  /** Takes {@link GenStatem.startTimeout} back. @returns false when it was not running. */
+  protected cancelTimeout(name: string): boolean {
+    return this.#cancel(`named:${name}`);
+  }
+
+  override init(...args: A): StatemState | Stop<unknown> {
     this.prepare(...args);
     const [snapshot, actions] = initialTransition(this.machine.definition as AnyStateMachine, undefined as never);
     this.#state = { snapshot: snapshot as unknown as Snapshot, timers: new Map() };
+    this.#isStepping = true;
     this.#run(actions as readonly MachineAction[], undefined);
-    return this.#state;
+    this.#isStepping = false;
+    if (this.#state.snapshot.status === 'done') this.#stopReason ??= { reason: 'normal' };
+    this.#stepRaised();
+    return this.#stopReason === undefined ? this.#state : stop(this.#stopReason.reason, undefined);
   }
 
   // The protocol depends on the machine's type, which is open here, so the maps are built by hand and cast once.
@@ -158,11 +197,20 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
 
   override readonly handleCast: CastHandlers<StatemState, StatemProtocol<EventsOf<M>>> = {
     event: (event: EventsOf<M>, state: StatemState) => this.#handle(event, state, undefined),
+    // Not a plain message: those belong to whoever extends this class.
+    timeout: (fired: Fired, state: StatemState) => this.#timedOut(fired, state),
   } as never;
 
   override terminate(_reason: ExitReason, state: StatemState): void {
-    for (const timer of state.timers.values()) asProcess(this.self).host.clock.clearTimer(timer);
+    for (const { timer } of state.timers.values()) timer.cancel();
     state.timers.clear();
+  }
+
+  #timedOut(fired: Fired, state: StatemState): NoReply<StatemState> | Stop<StatemState> {
+    // One that was cancelled or set anew while its message waited is not the one meant.
+    if (state.timers.get(fired.id)?.message !== fired) return noreply(state);
+    state.timers.delete(fired.id);
+    return this.#handle(fired.event as unknown as EventsOf<M>, state, undefined);
   }
 
   #handle(
@@ -170,7 +218,12 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
     state: StatemState,
     from: From<unknown> | undefined,
   ): NoReply<StatemState> | Stop<StatemState> {
-    this.#dispatch({ event, from });
+    this.#isDispatching = true;
+    try {
+      this.#dispatch({ event, from });
+    } finally {
+      this.#isDispatching = false;
+    }
     const end = this.#stopReason;
     return end === undefined ? noreply(state) : stop(end.reason, state);
   }
@@ -207,8 +260,19 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
       event as never,
     );
     state.snapshot = snapshot as unknown as Snapshot;
-    this.#run(actions as readonly MachineAction[], event);
+    this.#isStepping = true;
+    try {
+      this.#run(actions as readonly MachineAction[], event);
+    } finally {
+      this.#isStepping = false;
+    }
     if (state.snapshot.status === 'done') this.#stopReason ??= { reason: 'normal' };
+    this.#stepRaised();
+  }
+
+  #stepRaised(): void {
+    const next = this.#stopReason === undefined ? this.#raised.shift() : undefined;
+    if (next !== undefined) this.#step(next);
   }
 
   #run(actions: readonly MachineAction[], event: EventsOf<M> | undefined): void {
@@ -230,18 +294,14 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
     const { timers } = this.#state as StatemState;
     const id = raise.id ?? raise.event.type;
     this.#cancel(id);
-    const timer = process.host.clock.setTimer(() => {
-      timers.delete(id);
-      (this.self as unknown as { cast(tag: 'event', event: StateEvent): void }).cast('event', raise.event);
-    }, raise.delay ?? 0);
-    timers.set(id, timer);
+    const message: Fired = { id, event: raise.event };
+    timers.set(id, { timer: process.deliverAfter(castMessage('timeout', message), raise.delay ?? 0), message });
   }
 
-  #cancel(id: string): void {
+  #cancel(id: string): boolean {
     const { timers } = this.#state as StatemState;
-    const timer = timers.get(id);
-    if (timer === undefined) return;
-    asProcess(this.self).host.clock.clearTimer(timer);
-    timers.delete(id);
+    const armed = timers.get(id);
+    armed?.timer.cancel();
+    return timers.delete(id);
   }
 }

@@ -4,7 +4,7 @@
  * A message has one payload: that leaves room for call options, and is a wire frame as it stands.
  */
 
-import type { Down, Exit, Pid, Timeout } from './process.ts';
+import type { Down, Exit, Pid, Timeout } from './pid.ts';
 import type { CallOptions, From } from './request.ts';
 import type { NoReply, Reply, Stop } from './results.ts';
 

@@ -9,9 +9,14 @@
  * What to do after a callback.
  *
  * - `timeoutMs`: if no message at all arrives within that many ms, `handleInfo` gets `{ type: 'timeout' }`.
+ *   With `message`, it gets that instead.
  * - `continue`: `handleContinue` runs with that value before any message.
+ * - `hibernate`: gives memory back until the next message.
  */
-export type Action = { readonly timeoutMs: number } | { readonly continue: unknown };
+export type Action =
+  | { readonly timeoutMs: number; readonly message?: unknown }
+  | { readonly continue: unknown }
+  | { readonly hibernate: true };
 
 /** Result of a call handler: the reply and the next state. */
 export class Reply<R, S> {
@@ -93,4 +98,15 @@ export function ok<S>(state: S, action?: Action): Ok<S> {
 /** From `init`: do not start, and do not call it a failure. */
 export function ignore(): Ignore {
   return IGNORE;
+}
+
+/** True for what a callback may return, so that a thrown one counts as returned. @internal */
+export function isResult(value: unknown): boolean {
+  return (
+    value instanceof Reply ||
+    value instanceof NoReply ||
+    value instanceof Stop ||
+    value instanceof Ok ||
+    value instanceof Ignore
+  );
 }

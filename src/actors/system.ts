@@ -7,18 +7,21 @@
  */
 import { type Clock, systemClock } from '../base/clock.ts';
 import { DeadlineQueue } from '../base/deadline-queue.ts';
+import { describeReason } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
 import { RingQueue } from '../base/ring-queue.ts';
 import { Telemetry } from '../base/telemetry.ts';
 import { ActorError } from './errors.ts';
-import type { Pid, Process, ProcessHost } from './process.ts';
+import type { Mailbox, ProcessHost } from './mailbox.ts';
+import type { Pid } from './pid.ts';
 import type { Request } from './request.ts';
+import { TimerQueue } from './timer-queue.ts';
 
 /** Messages handled before the event loop gets a turn. */
 export const MESSAGES_PER_SLICE = 1024;
 /** Time after which the event loop gets a turn, in ms, looked at every 16 messages. */
 export const SLICE_MS_MAX = 3;
-const MESSAGES_PER_CLOCK_READING_MASK = 15;
+const MESSAGES_PER_CLOCK_READING = 16;
 
 /** What a system is made with. */
 export interface ActorSystemOptions {
@@ -28,6 +31,32 @@ export interface ActorSystemOptions {
   readonly logger?: Logger;
   /** Default: one of its own. */
   readonly telemetry?: Telemetry;
+  /** Reports every handler that runs longer, in ms; costs two clock readings a message. Default: nobody looks. */
+  readonly longHandlerMs?: number;
+  /**
+   * Refuses, with `CALL_CYCLE` and the names in it, a call that would wait for its own caller. Sees calls that callbacks
+   * make before their first `await`. Default false.
+   */
+  readonly isDetectingCallCycles?: boolean;
+  /** Who runs next; default: first come, first served. A test kit passes a seeded one. */
+  readonly scheduler?: Scheduler;
+}
+
+/** Decides in which order processes that have messages run. @internal */
+export interface Scheduler {
+  /** Takes note that `process` has something to do; called once until it has run. */
+  ready(process: Runnable): void;
+  /** Starts on it soon, never in the turn that calls; `run` until there is nothing to do. */
+  attach(runner: { readonly onFailure: (process: Runnable, error: unknown) => void }): void;
+}
+
+/** A process as a scheduler sees it. @internal */
+export interface Runnable {
+  readonly id: number;
+  readonly label: string;
+  readonly mailboxLength: number;
+  /** Handles at most `messagesMax` messages. */
+  run(messagesMax?: number): void;
 }
 
 const RESOLVED = Promise.resolve();
@@ -39,8 +68,15 @@ export class ActorSystem implements ProcessHost {
   readonly telemetry: Telemetry;
   /** @internal */
   readonly deadlines: DeadlineQueue<Request>;
-  readonly #names = new Map<string, Process>();
-  readonly #ready = new RingQueue<Process>();
+  /** @internal */
+  readonly timers: TimerQueue;
+  /** @internal */
+  readonly longHandlerMs: number | undefined;
+  /** @internal */
+  readonly isDetectingCallCycles: boolean;
+  readonly #scheduler: Scheduler | undefined;
+  readonly #names = new Map<string, Mailbox>();
+  readonly #ready = new RingQueue<Mailbox>();
   #lastId = 0;
   #processCount = 0;
   #isDraining = false;
@@ -48,12 +84,18 @@ export class ActorSystem implements ProcessHost {
   #sliceEndArmed = false;
   #isSliceOver = false;
   #sliceMessages = 0;
+  #sliceCheckAt = 0;
   #sliceStartMs = 0;
 
   constructor(options: ActorSystemOptions = {}) {
     this.clock = options.clock ?? systemClock;
     this.logger = options.logger ?? silentLogger;
     this.telemetry = options.telemetry ?? new Telemetry(this.logger);
+    this.timers = new TimerQueue(this.clock);
+    this.longHandlerMs = options.longHandlerMs;
+    this.isDetectingCallCycles = options.isDetectingCallCycles ?? false;
+    this.#scheduler = options.scheduler;
+    this.#scheduler?.attach({ onFailure: (process, error) => this.#failed(process as Mailbox, error) });
     this.deadlines = new DeadlineQueue<Request>(this.clock, (request) => {
       request.fail('TIMEOUT', 'timeout');
     });
@@ -74,11 +116,42 @@ export class ActorSystem implements ProcessHost {
     return [...this.#names.keys()];
   }
 
-  /** @internal */
-  register(name: string, process: Process): void {
-    if (typeof name !== 'string' || name === '') {
-      throw new ActorError('NAME_INVALID', `name is ${JSON.stringify(name)}: expected a non-empty string`);
+  /**
+   * Gives `name` to a process that runs already, until it ends; `erlang(3) register/2`.
+   *
+   * @throws ActorError `NAME_INVALID`, `ALREADY_REGISTERED` (`reason`: the pid that has the name), `NOPROC` when `pid` has
+   * ended or is of another system.
+   */
+  register(name: string, pid: Pid): void {
+    const process = pid as Mailbox;
+    checkName(name);
+    const owner = this.#names.get(name);
+    if (owner !== undefined) {
+      throw new ActorError('ALREADY_REGISTERED', `name ${name} is taken by ${owner.moduleName}<${owner.id}>`, {
+        reason: owner,
+      });
     }
+    if (!process.isAlive || process.host !== this) {
+      throw new ActorError('NOPROC', `${pid.label} is no living process of this system`, { reason: 'noproc' });
+    }
+    if (process.name !== undefined) {
+      throw new ActorError('ALREADY_REGISTERED', `${process.label} has a name already`, { reason: process });
+    }
+    this.#names.set(name, process);
+    process.more().name = name;
+  }
+
+  /** Takes a name back. @throws ActorError `NOPROC` when nobody has it. */
+  unregister(name: string): void {
+    const owner = this.#names.get(name);
+    if (owner === undefined) throw new ActorError('NOPROC', `name ${name} is not registered`, { reason: 'noproc' });
+    this.#names.delete(name);
+    owner.more().name = undefined;
+  }
+
+  /** As {@link ActorSystem.register}, for a process that is being started. @internal */
+  claim(name: string, process: Mailbox): void {
+    checkName(name);
     const owner = this.#names.get(name);
     if (owner !== undefined) {
       throw new ActorError('ALREADY_STARTED', `name ${name} is taken by ${owner.moduleName}<${owner.id}>`, {
@@ -86,7 +159,7 @@ export class ActorSystem implements ProcessHost {
       });
     }
     this.#names.set(name, process);
-    process.name = name;
+    process.more().name = name;
   }
 
   /** @internal */
@@ -97,13 +170,18 @@ export class ActorSystem implements ProcessHost {
   }
 
   /** @internal */
-  forget(process: Process): void {
+  forget(process: Mailbox): void {
     this.#processCount -= 1;
-    if (process.name !== undefined) this.#names.delete(process.name);
+    const name = process.extras?.name;
+    if (name !== undefined) this.#names.delete(name);
   }
 
   /** @internal */
-  schedule(process: Process): void {
+  schedule(process: Mailbox): void {
+    if (this.#scheduler !== undefined) {
+      this.#scheduler.ready(process);
+      return;
+    }
     this.#ready.push(process);
     if (this.#isDraining || this.#isYielding) return;
     this.#isDraining = true;
@@ -114,14 +192,21 @@ export class ActorSystem implements ProcessHost {
   /** @internal */
   tick(): boolean {
     this.#sliceMessages += 1;
-    if (
-      this.#sliceMessages >= MESSAGES_PER_SLICE ||
-      ((this.#sliceMessages & MESSAGES_PER_CLOCK_READING_MASK) === 0 &&
-        this.clock.monotonicMs() - this.#sliceStartMs > SLICE_MS_MAX)
-    ) {
+    return this.#sliceMessages >= this.#sliceCheckAt && this.#checkSlice();
+  }
+
+  #checkSlice(): boolean {
+    this.#sliceCheckAt = this.#sliceMessages + MESSAGES_PER_CLOCK_READING;
+    if (this.#sliceMessages >= MESSAGES_PER_SLICE || this.clock.monotonicMs() - this.#sliceStartMs > SLICE_MS_MAX) {
       this.#isSliceOver = true;
     }
     return this.#isSliceOver;
+  }
+
+  #failed(process: Mailbox, error: unknown): void {
+    // The machinery does not throw; if it does, only the process at hand pays for it.
+    this.logger.error(`${process.label}: the process loop failed`, { error: describeReason(error) });
+    process.end(error);
   }
 
   readonly #drain = (): void => {
@@ -129,6 +214,7 @@ export class ActorSystem implements ProcessHost {
       this.#sliceEndArmed = true;
       this.#isSliceOver = false;
       this.#sliceMessages = 0;
+      this.#sliceCheckAt = MESSAGES_PER_CLOCK_READING;
       this.#sliceStartMs = this.clock.monotonicMs();
       this.clock.defer(this.#endSlice);
     }
@@ -137,7 +223,12 @@ export class ActorSystem implements ProcessHost {
         this.#isYielding = true;
         break;
       }
-      (this.#ready.shift() as Process).run();
+      const process = this.#ready.shift() as Mailbox;
+      try {
+        process.run();
+      } catch (error) {
+        this.#failed(process, error);
+      }
     }
     this.#isDraining = false;
   };
@@ -151,6 +242,12 @@ export class ActorSystem implements ProcessHost {
       this.#drain();
     }
   };
+}
+
+function checkName(name: unknown): void {
+  if (typeof name !== 'string' || name === '') {
+    throw new ActorError('NAME_INVALID', `name is ${describeReason(name, 60)}: expected a non-empty string`);
+  }
 }
 
 let shared: ActorSystem | undefined;

@@ -5,17 +5,18 @@
  * with its own patience, in time linear in their number.
  */
 import type { Child, ChildOptions, ChildSpec, StartContext } from '../actors/child-spec.ts';
-import { ActorError } from '../actors/errors.ts';
 import { type ExitReason, isCleanExit } from '../actors/exit-reason.ts';
 import { GenServer, type StartOptions, startServer } from '../actors/gen-server.ts';
 import { asProcess, type Pid, type Process } from '../actors/process.ts';
 import type { CallHandlers, CastHandlers, Info, MaybePromise, ServerRef } from '../actors/protocol.ts';
 import { type NoReply, noreply, type Reply, reply, type Stop, stop } from '../actors/results.ts';
-import { checkInteger } from '../base/errors.ts';
-import { type ChildRecord, newChildRecord, report, startRecord, stopRecord } from './child.ts';
+import { checkInteger, checkOneOf } from '../base/errors.ts';
+import { type ChildCounts, type ChildRecord, newChildRecord, report, startRecord, stopRecord } from './child.ts';
 import { SupervisorError } from './errors.ts';
 import { type Outcome, unwrap, WAIT } from './outcome.ts';
+import { type BackoffOptions, RestartBackoff } from './restart-backoff.ts';
 import { type IntensityOptions, RestartIntensity } from './restart-intensity.ts';
+import { isIgnore, reasonOf } from './supervisor-server.ts';
 import { publishChildren, snapshotTree, type TreeNode } from './tree.ts';
 
 /** Default of `maxChildren`. */
@@ -25,10 +26,29 @@ export const MAX_CHILDREN_DEFAULT = 1_000_000;
 export interface DynamicSupervisorOptions extends IntensityOptions, StartOptions {
   /** Children at a time, restarting ones included, 0 to 10^9; one more is refused. Default {@link MAX_CHILDREN_DEFAULT}. */
   readonly maxChildren?: number;
+  /** Given to every start function before its own arguments, at restarts too. Default: none. */
+  readonly extraArguments?: readonly unknown[];
+  /** Only `one_for_one`. */
+  readonly strategy?: 'one_for_one';
+  /** Pauses before restarts. Default: none, as in OTP. */
+  readonly backoff?: BackoffOptions;
+}
+
+/** One row of {@link DynamicSupervisor.whichChildren}. Ids mean nothing here, so there is none. */
+export interface DynamicChildInfo {
+  readonly id: undefined;
+  readonly pid: Pid | undefined;
+  /** What its start function returned. */
+  readonly child: Child | undefined;
+  readonly type: 'worker' | 'supervisor';
+  readonly status: 'running' | 'restarting';
+  readonly restarts: number;
 }
 
 interface State {
   readonly maxChildren: number;
+  readonly extraArguments: readonly unknown[];
+  readonly backoff: RestartBackoff | undefined;
   readonly intensity: RestartIntensity;
   readonly running: Map<Process, ChildRecord>;
   readonly restarting: Set<ChildRecord>;
@@ -37,7 +57,7 @@ interface State {
 interface DynamicProtocol {
   call: { startChild(spec: ChildSpec): Outcome<Child>; terminateChild(pid: Pid): Outcome<undefined> };
   cast: { retry(record: ChildRecord): void };
-  info: never;
+  info: { readonly type: 'restart'; readonly record: ChildRecord };
 }
 
 type Next = NoReply<State> | Stop<State>;
@@ -61,13 +81,13 @@ class DynamicSupervisorServer extends GenServer<State, DynamicProtocol, [State]>
     startChild: (spec, state) => {
       let record: ChildRecord;
       try {
-        record = newChildRecord(spec);
+        record = newChildRecord(spec, 'never');
         if (state.running.size + state.restarting.size >= state.maxChildren) {
           throw new SupervisorError('MAX_CHILDREN', `${state.maxChildren} children run already`, {
             reason: 'max_children',
           });
         }
-        const pending = startRecord(this.#process, record);
+        const pending = startRecord(this.#process, record, state.extraArguments);
         if (pending === undefined) return started(state, record);
         return Promise.resolve(pending).then(
           () => started(state, record),
@@ -95,6 +115,9 @@ class DynamicSupervisorServer extends GenServer<State, DynamicProtocol, [State]>
   });
 
   override handleInfo(message: Info<DynamicProtocol>, state: State): MaybePromise<Next> {
+    if (message.type === 'restart') {
+      return state.restarting.has(message.record) ? this.#startAgain(state, message.record) : noreply(state);
+    }
     if (message.type !== 'exit') return noreply(state);
     const process = asProcess(message.pid);
     const record = state.running.get(process);
@@ -120,13 +143,21 @@ class DynamicSupervisorServer extends GenServer<State, DynamicProtocol, [State]>
     record.isRestarting = true;
     record.restartCount += 1;
     state.restarting.add(record);
-    if (!state.intensity.add(this.#process.host.clock.monotonicMs())) {
+    const nowMs = this.#process.host.clock.monotonicMs();
+    if (!state.intensity.add(nowMs)) {
       const { maxRestarts, maxSeconds } = state.intensity;
       report(this.#process, 'shutdown', record, `more than ${maxRestarts} restarts in ${maxSeconds} s`);
       return stop('shutdown', state);
     }
+    const pauseMs = state.backoff?.next(record, nowMs) ?? 0;
+    if (pauseMs === 0) return this.#startAgain(state, record);
+    this.self.sendAfter({ type: 'restart', record }, pauseMs);
+    return noreply(state);
+  }
+
+  #startAgain(state: State, record: ChildRecord): MaybePromise<Next> {
     try {
-      const pending = startRecord(this.#process, record);
+      const pending = startRecord(this.#process, record, state.extraArguments);
       if (pending === undefined) return restarted(state, record);
       return Promise.resolve(pending).then(
         () => restarted(state, record),
@@ -138,7 +169,7 @@ class DynamicSupervisorServer extends GenServer<State, DynamicProtocol, [State]>
   }
 
   #retryLater(state: State, record: ChildRecord, error: unknown): Next {
-    if (error instanceof ActorError && error.code === 'IGNORE') state.restarting.delete(record);
+    if (isIgnore(error)) state.restarting.delete(record);
     else {
       report(this.#process, 'start_error', record, error);
       (this.self as unknown as ServerRef<DynamicProtocol>).cast('retry', record);
@@ -147,8 +178,8 @@ class DynamicSupervisorServer extends GenServer<State, DynamicProtocol, [State]>
   }
 
   #refused(record: ChildRecord, error: unknown): Outcome<Child> {
-    if (error instanceof ActorError && error.code === 'IGNORE') return { value: undefined as unknown as Child };
-    const reason = error instanceof ActorError && error.reason !== undefined ? error.reason : error;
+    if (isIgnore(error)) return { value: undefined as unknown as Child };
+    const reason = reasonOf(error);
     report(this.#process, 'start_error', record, reason);
     const text = error instanceof Error ? error.message : String(error);
     return {
@@ -186,8 +217,11 @@ export class DynamicSupervisor {
 
   /** Starts one without children. @throws RangeError for an option out of range; ActorError as `startServer`. */
   static async startLink(options: DynamicSupervisorOptions = {}): Promise<DynamicSupervisor> {
+    checkOneOf('strategy', options.strategy ?? 'one_for_one', ['one_for_one']);
     const state: State = {
       maxChildren: checkInteger('maxChildren', options.maxChildren ?? MAX_CHILDREN_DEFAULT, 0, 1_000_000_000),
+      extraArguments: options.extraArguments ?? [],
+      backoff: options.backoff === undefined ? undefined : new RestartBackoff(options.backoff),
       intensity: new RestartIntensity(options),
       running: new Map(),
       restarting: new Set(),
@@ -221,9 +255,25 @@ export class DynamicSupervisor {
     unwrap(await this.#server.call('terminateChild', pid, WAIT));
   }
 
-  /** Running children, oldest first. */
-  whichChildren(): Child[] {
-    return [...this.#state.running.values()].map((record) => record.child as Child);
+  /** Its children, running ones oldest first, then those being restarted. */
+  whichChildren(): DynamicChildInfo[] {
+    return [...this.#state.running.values(), ...this.#state.restarting].map((record) => ({
+      id: undefined,
+      pid: record.process,
+      child: record.child,
+      type: record.type,
+      status: record.isRestarting ? 'restarting' : 'running',
+      restarts: record.restartCount,
+    }));
+  }
+
+  /** How many children there are, of which kind, and how many run. */
+  countChildren(): ChildCounts {
+    const { running, restarting } = this.#state;
+    let supervisors = 0;
+    for (const record of [...running.values(), ...restarting]) if (record.type === 'supervisor') supervisors += 1;
+    const specs = running.size + restarting.size;
+    return { specs, active: running.size, supervisors, workers: specs - supervisors };
   }
 
   /** Running and restarting children. */

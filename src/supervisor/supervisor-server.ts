@@ -6,9 +6,10 @@ import { GenServer } from '../actors/gen-server.ts';
 import { asProcess, type Exit, type Process } from '../actors/process.ts';
 import type { CallHandlers, CastHandlers, Info, MaybePromise, ServerRef } from '../actors/protocol.ts';
 import { type NoReply, noreply, reply, type Stop, stop } from '../actors/results.ts';
-import { type ChildRecord, newChildRecord, report, startRecord, stopRecord } from './child.ts';
+import { type AutoShutdown, type ChildRecord, newChildRecord, report, startRecord, stopRecord } from './child.ts';
 import { SupervisorError } from './errors.ts';
 import type { Outcome } from './outcome.ts';
+import type { RestartBackoff } from './restart-backoff.ts';
 import type { RestartIntensity } from './restart-intensity.ts';
 import { publishChildren } from './tree.ts';
 
@@ -20,7 +21,9 @@ export type Strategy = (typeof STRATEGIES)[number];
 /** @internal */
 export interface SupervisorState {
   readonly strategy: Strategy;
+  readonly autoShutdown: AutoShutdown;
   readonly intensity: RestartIntensity;
+  readonly backoff: RestartBackoff | undefined;
   /** In start order. */
   readonly children: Map<string, ChildRecord>;
 }
@@ -33,8 +36,8 @@ export interface SupervisorProtocol {
     restartChild(id: string): Outcome<Child>;
     deleteChild(id: string): Outcome<undefined>;
   };
-  cast: { retry(id: string): void };
-  info: never;
+  cast: { retry(record: ChildRecord): void };
+  info: { readonly type: 'restart'; readonly record: ChildRecord };
 }
 
 type Next = NoReply<SupervisorState> | Stop<SupervisorState>;
@@ -49,22 +52,22 @@ export class SupervisorServer extends GenServer<
     return 'Supervisor';
   }
 
-  get #host(): Process['host'] {
-    return asProcess(this.self).host;
+  get #process(): Process {
+    return asProcess(this.self);
   }
 
   async init(state: SupervisorState, specs: readonly ChildSpec[]): Promise<SupervisorState> {
     this.self.trapExit(true);
     for (const spec of specs) {
-      const record = newChildRecord(spec);
+      const record = newChildRecord(spec, state.autoShutdown);
       if (state.children.has(record.id)) {
         throw new SupervisorError('DUPLICATE_CHILD', `child id ${record.id} is given twice`, { reason: record.id });
       }
       state.children.set(record.id, record);
     }
-    publishChildren(asProcess(this.self), () => state.children.values());
-    for (const record of state.children.values()) {
-      const error = await this.#tryStart(record);
+    publishChildren(this.#process, () => state.children.values());
+    for (const record of [...state.children.values()]) {
+      const error = await this.#tryStart(state, record);
       if (error === undefined) continue;
       await this.#stopAll(state);
       throw new ActorError('START_FAILED', error.message, {
@@ -83,7 +86,7 @@ export class SupervisorServer extends GenServer<
     terminateChild: async (id, state) => {
       const record = state.children.get(id);
       if (record === undefined) return reply(notFound(id), state);
-      await stopRecord(asProcess(this.self), record);
+      await stopRecord(this.#process, record);
       if (record.restart === 'temporary') state.children.delete(id);
       return reply({ value: undefined }, state);
     },
@@ -91,7 +94,7 @@ export class SupervisorServer extends GenServer<
       const record = state.children.get(id);
       if (record === undefined) return reply(notFound(id), state);
       if (record.process !== undefined || record.isRestarting) return reply(inTheWay(record), state);
-      const error = await this.#tryStart(record);
+      const error = await this.#tryStart(state, record);
       return reply(error === undefined ? { value: record.child as unknown as Child } : { error }, state);
     },
     deleteChild: (id, state) => {
@@ -104,13 +107,16 @@ export class SupervisorServer extends GenServer<
   });
 
   override readonly handleCast: CastHandlers<SupervisorState, SupervisorProtocol> = this.casts({
-    retry: (id, state) => {
-      const record = state.children.get(id);
-      return record?.isRestarting === true ? this.#restart(state, record) : noreply(state);
-    },
+    retry: (record, state) =>
+      record.isRestarting && state.children.get(record.id) === record ? this.#restart(state, record) : noreply(state),
   });
 
   override handleInfo(message: Info<SupervisorProtocol>, state: SupervisorState): MaybePromise<Next> {
+    if (message.type === 'restart') {
+      const { record } = message;
+      const isWanted = record.isRestarting && state.children.get(record.id) === record;
+      return isWanted ? this.#startAgain(state, record) : noreply(state);
+    }
     if (message.type !== 'exit') return noreply(state);
     const record = recordOf(state, message);
     return record === undefined ? noreply(state) : this.#childEnded(state, record, message.reason);
@@ -123,33 +129,34 @@ export class SupervisorServer extends GenServer<
   async #startChild(state: SupervisorState, spec: ChildSpec): Promise<Outcome<Child>> {
     let record: ChildRecord;
     try {
-      record = newChildRecord(spec);
+      record = newChildRecord(spec, state.autoShutdown);
     } catch (error) {
       return { error: error as SupervisorError };
     }
     const present = state.children.get(record.id);
     if (present !== undefined) return present.process === undefined ? alreadyPresent(present) : inTheWay(present);
     state.children.set(record.id, record);
-    const error = await this.#tryStart(record);
-    if (error !== undefined || (record.child === undefined && record.restart === 'temporary'))
-      state.children.delete(record.id);
-    return error === undefined ? { value: record.child as unknown as Child } : { error };
+    const error = await this.#tryStart(state, record);
+    if (error === undefined) return { value: record.child as unknown as Child };
+    state.children.delete(record.id);
+    return { error };
   }
 
-  /** Starts a child; an `ignore` counts as started, without a process. */
-  async #tryStart(record: ChildRecord): Promise<SupervisorError | undefined> {
+  /** Starts a child; an `ignore` counts as started, without a process. A temporary child that is ignored is forgotten. */
+  async #tryStart(state: SupervisorState, record: ChildRecord): Promise<SupervisorError | undefined> {
     try {
-      await startRecord(asProcess(this.self), record);
+      await startRecord(this.#process, record);
     } catch (error) {
-      if (error instanceof ActorError && error.code === 'IGNORE') return;
-      return this.#startFailed(record, error);
+      if (!isIgnore(error)) return this.#startFailed(record, error);
+      if (record.restart === 'temporary') state.children.delete(record.id);
     }
   }
 
   #startFailed(record: ChildRecord, error: unknown): SupervisorError {
-    const reason = error instanceof ActorError && error.reason !== undefined ? error.reason : error;
-    report(asProcess(this.self), 'start_error', record, reason);
-    return new SupervisorError('FAILED_TO_START_CHILD', `child ${record.id} did not start: ${messageOf(error)}`, {
+    const reason = reasonOf(error);
+    report(this.#process, 'start_error', record, reason);
+    const text = error instanceof Error ? error.message : String(error);
+    return new SupervisorError('FAILED_TO_START_CHILD', `child ${record.id} did not start: ${text}`, {
       reason,
       cause: error,
     });
@@ -157,7 +164,7 @@ export class SupervisorServer extends GenServer<
 
   #childEnded(state: SupervisorState, record: ChildRecord, reason: ExitReason): MaybePromise<Next> {
     if (!isCleanExit(reason) || record.restart === 'permanent') {
-      report(asProcess(this.self), 'child_terminated', record, reason);
+      report(this.#process, 'child_terminated', record, reason);
     }
     record.child = undefined;
     record.process = undefined;
@@ -165,20 +172,29 @@ export class SupervisorServer extends GenServer<
       return this.#restart(state, record);
     }
     if (record.restart === 'temporary') state.children.delete(record.id);
-    return noreply(state);
+    return record.isSignificant && isAutoShutdown(state) ? stop('shutdown', state) : noreply(state);
   }
 
+  /** Counts a restart and begins it, after the pause of the backoff if there is one. */
   #restart(state: SupervisorState, record: ChildRecord): MaybePromise<Next> {
     record.isRestarting = true;
     record.restartCount += 1;
-    if (!state.intensity.add(this.#host.clock.monotonicMs())) {
+    const nowMs = this.#process.host.clock.monotonicMs();
+    if (!state.intensity.add(nowMs)) {
       const { maxRestarts, maxSeconds } = state.intensity;
-      report(asProcess(this.self), 'shutdown', record, `more than ${maxRestarts} restarts in ${maxSeconds} s`);
+      report(this.#process, 'shutdown', record, `more than ${maxRestarts} restarts in ${maxSeconds} s`);
       return stop('shutdown', state);
     }
+    const pauseMs = state.backoff?.next(record, nowMs) ?? 0;
+    if (pauseMs === 0) return this.#startAgain(state, record);
+    this.self.sendAfter({ type: 'restart', record }, pauseMs);
+    return noreply(state);
+  }
+
+  #startAgain(state: SupervisorState, record: ChildRecord): MaybePromise<Next> {
     if (state.strategy !== 'one_for_one') return this.#restartGroup(state, record);
     try {
-      const pending = startRecord(asProcess(this.self), record);
+      const pending = startRecord(this.#process, record);
       if (pending === undefined) return noreply(state);
       return Promise.resolve(pending).then(
         () => noreply(state),
@@ -194,36 +210,64 @@ export class SupervisorServer extends GenServer<
     const all = [...state.children.values()];
     const group = state.strategy === 'one_for_all' ? all : all.slice(all.indexOf(record));
     for (const member of group.toReversed()) {
-      if (member !== record) await stopRecord(asProcess(this.self), member);
+      if (member !== record) await stopRecord(this.#process, member);
       if (member.restart === 'temporary') state.children.delete(member.id);
     }
     for (const member of group) {
       if (member.restart === 'temporary') continue;
       try {
-        await startRecord(asProcess(this.self), member);
+        await startRecord(this.#process, member);
       } catch (error) {
-        if (member !== record) record.isRestarting = false;
-        return this.#retryLater(state, member, error);
+        if (!this.#process.isAlive) return noreply(state);
+        if (!isIgnore(error)) {
+          if (member !== record) record.isRestarting = false;
+          return this.#retryLater(state, member, error);
+        }
+        member.isRestarting = false;
       }
     }
     return noreply(state);
   }
 
   #retryLater(state: SupervisorState, record: ChildRecord, error: unknown): Next {
-    if (error instanceof ActorError && error.code === 'IGNORE') {
+    if (isIgnore(error)) {
       record.isRestarting = false;
       if (record.restart === 'temporary') state.children.delete(record.id);
       return noreply(state);
     }
     this.#startFailed(record, error);
     record.isRestarting = true;
-    (this.self as unknown as ServerRef<SupervisorProtocol>).cast('retry', record.id);
+    (this.self as unknown as ServerRef<SupervisorProtocol>).cast('retry', record);
     return noreply(state);
   }
 
   async #stopAll(state: SupervisorState): Promise<void> {
-    for (const record of [...state.children.values()].reverse()) await stopRecord(asProcess(this.self), record);
+    for (const record of [...state.children.values()].reverse()) {
+      const pending = stopRecord(this.#process, record);
+      if (pending !== undefined) await pending;
+    }
   }
+}
+
+function isAutoShutdown(state: SupervisorState): boolean {
+  if (state.autoShutdown === 'never') return false;
+  if (state.autoShutdown === 'any_significant') return true;
+  for (const other of state.children.values()) {
+    if (other.isSignificant && (other.process !== undefined || other.isRestarting)) return false;
+  }
+  return true;
+}
+
+/** @internal */
+export function isIgnore(error: unknown): boolean {
+  return error instanceof ActorError && error.code === 'IGNORE';
+}
+
+/** The exit reason behind a failed start. @internal */
+export function reasonOf(error: unknown): unknown {
+  return (error instanceof ActorError || error instanceof SupervisorError) && error.reason !== undefined
+    ? error.reason
+    : error;
 }
 
 function recordOf(state: SupervisorState, exit: Exit): ChildRecord | undefined {
@@ -249,8 +293,4 @@ function inTheWay(record: ChildRecord): { readonly error: SupervisorError } {
     ? (['CHILD_RESTARTING', 'restarting'] as const)
     : (['CHILD_RUNNING', 'running'] as const);
   return { error: new SupervisorError(code, `child ${record.id} is ${what}`, { reason: record.process ?? record.id }) };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

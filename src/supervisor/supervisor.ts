@@ -15,8 +15,16 @@ import { type StartOptions, startServer } from '../actors/gen-server.ts';
 import type { Pid } from '../actors/process.ts';
 import type { ServerRef } from '../actors/protocol.ts';
 import { checkOneOf } from '../base/errors.ts';
+import {
+  AUTO_SHUTDOWNS,
+  type AutoShutdown,
+  type ChildCounts,
+  type NormalChildSpec,
+  normalizeChildSpec,
+} from './child.ts';
 import { SupervisorError } from './errors.ts';
 import { unwrap, WAIT } from './outcome.ts';
+import { type BackoffOptions, RestartBackoff } from './restart-backoff.ts';
 import { type IntensityOptions, RestartIntensity } from './restart-intensity.ts';
 import {
   STRATEGIES,
@@ -30,6 +38,10 @@ import { snapshotTree, type TreeNode } from './tree.ts';
 /** How a supervisor behaves. */
 export interface SupervisorOptions extends IntensityOptions, StartOptions {
   readonly strategy: Strategy;
+  /** Whether the end of significant children ends the supervisor, with `shutdown`. Default `never`. */
+  readonly autoShutdown?: AutoShutdown;
+  /** Pauses before restarts. Default: none, as in OTP. */
+  readonly backoff?: BackoffOptions;
 }
 
 /** One row of {@link Supervisor.whichChildren}. */
@@ -39,14 +51,6 @@ export interface ChildInfo {
   readonly type: 'worker' | 'supervisor';
   readonly status: 'running' | 'restarting' | 'stopped';
   readonly restarts: number;
-}
-
-/** What {@link Supervisor.countChildren} gives. */
-export interface ChildCounts {
-  readonly specs: number;
-  readonly active: number;
-  readonly supervisors: number;
-  readonly workers: number;
 }
 
 /** Child ids to what their start functions return. */
@@ -80,7 +84,9 @@ export class Supervisor<T extends readonly ChildSpec[] = readonly ChildSpec[]> {
   ): Promise<Supervisor<T>> {
     const state: SupervisorState = {
       strategy: checkOneOf('strategy', options.strategy, STRATEGIES),
+      autoShutdown: checkOneOf('autoShutdown', options.autoShutdown ?? 'never', AUTO_SHUTDOWNS),
       intensity: new RestartIntensity(options),
+      backoff: options.backoff === undefined ? undefined : new RestartBackoff(options.backoff),
       children: new Map(),
     };
     const server = await startServer(SupervisorServer, [state, specs], options);
@@ -139,7 +145,14 @@ export class Supervisor<T extends readonly ChildSpec[] = readonly ChildSpec[]> {
     unwrap(await this.#server.call('deleteChild', id, WAIT));
   }
 
-  /** Its children in start order. */
+  /** The spec of a child with its defaults filled in. @throws SupervisorError `NOT_FOUND`. */
+  getChildSpec(id: string): NormalChildSpec {
+    const record = this.#state.children.get(id);
+    if (record === undefined) throw new SupervisorError('NOT_FOUND', `no child with id ${id}`, { reason: id });
+    return normalizeChildSpec(record.spec);
+  }
+
+  /** Its children in start order (OTP: newest first). */
   whichChildren(): ChildInfo[] {
     return [...this.#state.children.values()].map((record) => ({
       id: record.id,
