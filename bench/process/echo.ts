@@ -1,0 +1,57 @@
+/** The server of the workloads: `Echo` as a class, and the same as a `Volley` partner that answers each cast with one. */
+import { GenServer } from '../../src/actors/gen-server.ts';
+import { type CallHandlers, type CastHandlers, noreply, reply, type ServerRef } from '../../src/actors/index.ts';
+
+/** What an Echo understands. */
+export interface EchoProtocol {
+  call: { ping(): string; get(): number; echo(value: unknown): unknown };
+  cast: { inc(): void };
+}
+
+/** State: an integer. */
+export class Echo extends GenServer<number, EchoProtocol, [start: number]> {
+  init(start: number): number {
+    return start;
+  }
+
+  override readonly handleCall: CallHandlers<number, EchoProtocol> = this.calls({
+    ping: (_, state) => reply('pong', state),
+    get: (_, state) => reply(state, state),
+    echo: (value, state) => reply(value, state),
+  });
+
+  override readonly handleCast: CastHandlers<number, EchoProtocol> = this.casts({
+    inc: (_, state) => noreply(state + 1),
+  });
+}
+
+interface VolleyState {
+  partner: ServerRef<VolleyProtocol> | undefined;
+  left: number;
+  readonly done: () => void;
+}
+
+/** What a Volley understands. */
+export interface VolleyProtocol {
+  cast: { ball(): void; serve(partner: ServerRef<VolleyProtocol>): void };
+}
+
+/** Sends each ball back until `left` are used up; a negative `left` never ends. */
+export class Volley extends GenServer<VolleyState, VolleyProtocol, [left: number, done: () => void]> {
+  init(left: number, done: () => void): VolleyState {
+    return { partner: undefined, left, done };
+  }
+
+  override readonly handleCast: CastHandlers<VolleyState, VolleyProtocol> = this.casts({
+    serve: (partner, state) => {
+      state.partner = partner;
+      return noreply(state);
+    },
+    ball: (_, state) => {
+      state.left -= 1;
+      if (state.left === 0) state.done();
+      else state.partner?.cast('ball');
+      return noreply(state);
+    },
+  });
+}

@@ -1,0 +1,54 @@
+/**
+ * `npm run bench [-- --rounds 3 --only call --scale 0.2]`: runs the tables, prints them and writes them as JSON to
+ * `bench/results/<date>-<commit>.json`, with the machine they were taken on.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type BenchOptions, type BenchTable, formatRow } from './harness.ts';
+import { processBench } from './process/process.bench.ts';
+
+const TABLES: readonly ((options: BenchOptions) => Promise<BenchTable>)[] = [processBench];
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string' },
+    scale: { type: 'string' },
+    only: { type: 'string' },
+    save: { type: 'boolean' },
+  },
+});
+
+function commitOf(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+const machine = {
+  date: new Date().toISOString(),
+  node: process.version,
+  cpu: cpus()[0]?.model ?? 'unknown',
+  cores: cpus().length,
+  commit: commitOf(),
+};
+console.log(`Node ${machine.node}, ${machine.cores} x ${machine.cpu}, commit ${machine.commit}`);
+
+const options: BenchOptions = {
+  ...(values.rounds === undefined ? {} : { rounds: Number(values.rounds) }),
+  ...(values.scale === undefined ? {} : { scale: Number(values.scale) }),
+  ...(values.only === undefined ? {} : { only: values.only }),
+  onRow: (row) => console.log(formatRow(row)),
+};
+const tables: BenchTable[] = [];
+for (const run of TABLES) tables.push(await run(options));
+if (values.only === undefined || values.save === true) {
+  mkdirSync('bench/results', { recursive: true });
+  const file = `bench/results/${machine.date.slice(0, 10)}-${machine.commit}.json`;
+  writeFileSync(file, `${JSON.stringify({ ...machine, tables }, undefined, 2)}\n`);
+  console.log(`written to ${file}`);
+}
+process.exit(0);
