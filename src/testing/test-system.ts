@@ -124,8 +124,9 @@ export class TestSystem {
     for (;;) {
       if (probe.messages.some(matches)) return probe.take(matches);
       const nextMs = this.clock.nextTimerMs;
-      if (nextMs === undefined || nextMs > untilMs) break;
-      await this.advance(nextMs - this.clock.monotonicMs());
+      const nowMs = this.clock.monotonicMs();
+      if (nowMs >= untilMs) break;
+      await this.advance(Math.min(nextMs ?? untilMs, untilMs) - nowMs);
     }
     throw new Error(`no message matches within ${withinMs} virtual ms; arrived: ${describe(probe.messages)}`);
   }
