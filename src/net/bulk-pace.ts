@@ -2,9 +2,10 @@
  * Finds out how fast the peer lets bulk through, and stays a little under it.
  *
  * A CometBFT peer at its receive limit sleeps up to a tenth of a second in its receive loop, and everything on the
- * connection waits with it. Pongs that are late while nothing of the peer's own delays them tell that this happens, and
- * the bytes they prove read tell the limit. Then bulk is paced below it; small messages are not. Without late pongs no
- * pace is ever set. Told by `mconnection-sender.ts`.
+ * connection waits with it. Pongs that are late most of the time, while nothing of the peer's own delays them, tell that
+ * this happens, and the bytes they prove read tell the limit. Then bulk is paced below it; small messages are not. A peer
+ * that stays late under a pace has another reason, a slow handler or a busy machine: then the pace is dropped again.
+ * Told by `mconnection-sender.ts`.
  */
 import { LATE_MS, type PongSample } from './bulk-window.ts';
 import { FlowRate } from './flow-rate.ts';
@@ -15,11 +16,23 @@ const INTERVAL_MS = 600;
 /** Time without a ping out after which a measurement begins anew, in ms: an idle link must not look slow. */
 const GAP_MS = 100;
 
-/** A single late pong is a hiccup of either program; this many in one interval are a peer that sleeps. */
-const LATE_PONGS_MIN = 2;
+/** Share of the time in late pongs, and the number of them, from which a peer sleeps; a hiccup gives neither. */
+const LATE_SHARE = 0.4;
+const LATE_PONGS_MIN = 3;
+
+/** Under a pace: round trips this much longer than the shortest, in ms, for this share of the time, are too many. */
+const PACED_LATE_MS = 15;
+const PACED_LATE_SHARE = 0.1;
 
 /** The part of the measured rate that is used. */
 const PACE_FACTOR = 0.9;
+
+/** Lowerings in a row without a timely interval after which the pace is not the cure. */
+const LOWERINGS_MAX = 3;
+
+/** Time for which it is not tried again then, at first and at most, in ms. */
+const PAUSE_MS_MIN = 30_000;
+const PAUSE_MS_MAX = 600_000;
 
 /** Time for which a pace is kept at first, and at most after it was raised too far again and again, in ms. */
 const HOLD_MS_MIN = 5_000;
@@ -48,11 +61,17 @@ export class BulkPace {
   #pongMs: number;
   #pongedBytes = 0;
   #latePongs = 0;
+  #lateMs = 0;
+  #pacedLateMs = 0;
   #isSaturated = false;
   #holdUntilMs = 0;
   #holdMs = HOLD_MS_MIN;
-  #raisedMs = Number.NEGATIVE_INFINITY;
+  #raisedMs = 0;
   #raises = 0;
+  #goodRate = 0;
+  #lowerings = 0;
+  #pauseMs = PAUSE_MS_MIN;
+  #pausedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(isEnabled: boolean, nowMs: number) {
     this.#isEnabled = isEnabled;
@@ -93,14 +112,16 @@ export class BulkPace {
     if (pingSentMs - this.#pongMs > GAP_MS) this.#restart(pingSentMs);
     this.#pongMs = nowMs;
     this.#pongedBytes += sample.pongedBytes;
-    if (sample.excessMs > LATE_MS && !sample.isInboundBulk) this.#latePongs += 1;
+    if (!sample.isInboundBulk) {
+      if (sample.excessMs > LATE_MS) {
+        this.#latePongs += 1;
+        this.#lateMs += sample.rttMs;
+      }
+      if (sample.excessMs > PACED_LATE_MS) this.#pacedLateMs += sample.rttMs;
+    }
     const elapsedMs = nowMs - this.#intervalStartMs;
     if (elapsedMs < INTERVAL_MS) return;
-    if (this.#latePongs >= LATE_PONGS_MIN && this.#isSaturated) {
-      this.#lower((this.#pongedBytes / elapsedMs) * 1000, nowMs);
-    } else if (this.bytesPerSecond > 0 && nowMs >= this.#holdUntilMs && nowMs - this.#raisedMs >= RAISE_INTERVAL_MS) {
-      this.#raise(nowMs);
-    }
+    if (this.#isSaturated) this.#judge(elapsedMs, nowMs);
     this.#restart(nowMs);
   }
 
@@ -108,18 +129,51 @@ export class BulkPace {
     this.#intervalStartMs = startMs;
     this.#pongedBytes = 0;
     this.#latePongs = 0;
+    this.#lateMs = 0;
+    this.#pacedLateMs = 0;
     this.#isSaturated = false;
   }
 
-  #lower(ratePerSecond: number, nowMs: number): void {
-    const before = this.bytesPerSecond;
-    // Under a pace that was just raised too far, the backlog that drains would make the peer look faster than it is.
-    const rate = before === 0 ? ratePerSecond : Math.min(ratePerSecond, before);
-    const isRaisedLately = this.#raises > 0 && nowMs - this.#raisedMs < 2 * RAISE_INTERVAL_MS;
-    this.#holdMs = isRaisedLately ? Math.min(HOLD_MS_MAX, this.#holdMs * 2) : HOLD_MS_MIN;
-    this.#bucket.setRate(Math.max(PACE_MIN, rate * PACE_FACTOR), nowMs);
-    this.#holdUntilMs = nowMs + this.#holdMs;
+  #judge(elapsedMs: number, nowMs: number): void {
+    const measuredRate = (this.#pongedBytes / elapsedMs) * 1000;
+    if (this.bytesPerSecond === 0) {
+      const isLate = this.#latePongs >= LATE_PONGS_MIN && this.#lateMs >= LATE_SHARE * elapsedMs;
+      if (isLate && nowMs >= this.#pausedUntilMs) this.#lower(measuredRate * PACE_FACTOR, nowMs);
+    } else if (this.#pacedLateMs >= PACED_LATE_SHARE * elapsedMs) {
+      this.#lateUnderPace(measuredRate, nowMs);
+    } else {
+      this.#lowerings = 0;
+      this.#pauseMs = PAUSE_MS_MIN;
+      // Good is what has held for a while: over the limit by little, the peer is late only after some seconds.
+      if (nowMs - this.#raisedMs >= RAISE_INTERVAL_MS) this.#goodRate = this.bytesPerSecond;
+      if (nowMs >= this.#holdUntilMs && nowMs - this.#raisedMs >= RAISE_INTERVAL_MS) this.#raise(nowMs);
+    }
+  }
+
+  #lateUnderPace(measuredRate: number, nowMs: number): void {
+    if (this.#raises > 0 && this.#goodRate > 0) {
+      // Raised over the limit: back to what was good, and longer than before.
+      this.#holdMs = Math.min(HOLD_MS_MAX, this.#holdMs * 2);
+      this.#lower(Math.min(this.#goodRate, this.bytesPerSecond / RAISE_FACTOR) / RAISE_FACTOR, nowMs);
+      return;
+    }
+    if (this.#lowerings >= LOWERINGS_MAX) {
+      this.#bucket.setRate(0, nowMs);
+      this.#lowerings = 0;
+      this.#goodRate = 0;
+      this.#holdMs = HOLD_MS_MIN;
+      this.#pausedUntilMs = nowMs + this.#pauseMs;
+      this.#pauseMs = Math.min(PAUSE_MS_MAX, this.#pauseMs * 2);
+      return;
+    }
+    this.#lower(Math.min(measuredRate, this.bytesPerSecond) * PACE_FACTOR, nowMs);
+  }
+
+  #lower(rate: number, nowMs: number): void {
+    this.#lowerings += 1;
     this.#raises = 0;
+    this.#bucket.setRate(Math.max(PACE_MIN, rate), nowMs);
+    this.#holdUntilMs = nowMs + this.#holdMs;
   }
 
   #raise(nowMs: number): void {

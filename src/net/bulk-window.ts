@@ -8,6 +8,8 @@
  * a ping right behind a message takes the peer's flush timer out of the round trip. One ping is out at a time, and never
  * more than a stated rate of them. The wire stays what it is. `mconnection-sender.ts` asks and tells.
  */
+import { ReplyFlush } from './reply-flush.ts';
+import { WindowGain } from './window-gain.ts';
 
 /** Un-ponged bytes allowed while small messages share the link, by default: 128 KiB. */
 export const BULK_WINDOW_BYTES_DEFAULT = 131_072;
@@ -52,12 +54,6 @@ const INBOUND_BOOST_BYTES_MAX = 1_048_576;
 /** Shortest round trip, in ms, from which the window grows with rate and round trip. */
 const LONG_WAY_MS = 2;
 
-/** Pings in a row that changed nothing after which pings behind messages are sent only now and then. */
-const USELESS_PINGS = 8;
-
-/** ... which is at each of this many occasions. */
-const PROBE_EVERY = 16;
-
 /** Options of {@link BulkWindow}. @internal */
 export interface BulkWindowOptions {
   /** 0 switches the window off. */
@@ -94,15 +90,17 @@ export class BulkWindow {
   #hasMessageUnpinged = false;
   #smallMs: number;
   #minRttMs = Number.POSITIVE_INFINITY;
-  #excessMs = SLOW_MS + 1; // gated until the peer has shown to be fast
+  #isEofPing = false;
+  #plainExcessMs = 0;
+  #eofExcessMs = SLOW_MS + 1; // gated until the peer's handlers have shown to be fast
   #bytesPerMs = 0;
   #inboundBoostBytes = 0;
   #receivedBytes = 0;
   #receivedBytesAtPing = 0;
-  #repliesBefore = 0;
-  #repliesWith = 0;
-  #uselessPings = 0;
-  #skipped = 0;
+  readonly #replyFlush = new ReplyFlush();
+  readonly #gain = new WindowGain();
+  #isBlocked = false;
+  #isPingChosen = false;
   #pingTokens = PING_BURST;
   #pingTokensMs: number;
 
@@ -135,14 +133,17 @@ export class BulkWindow {
     // A long way holds many bytes without any queue: 1.25 of what fills it, so that the rate can still grow.
     const wayBytes =
       this.#minRttMs >= LONG_WAY_MS && this.#bytesPerMs > 0 ? this.#bytesPerMs * this.#minRttMs * 1.25 : 0;
-    return Math.max(windowBytes, Math.min(windowBytesMax, base + wayBytes + this.#inboundBoostBytes));
+    const wanted = (base + wayBytes) * this.#gain.gain + this.#inboundBoostBytes;
+    return Math.max(windowBytes, Math.min(windowBytesMax, wanted));
   }
 
   /** True while an end of a bulk message must wait for the pong behind an earlier one. */
   get isEofHeld(): boolean {
     if (!this.#options.isEofGated || this.#options.windowBytes === 0) return false;
-    const eofs = this.#excessMs > SLOW_MS ? EOFS_SLOW : EOFS_FAST;
-    return this.#eofsSent - this.#eofsPonged >= eofs;
+    // Late behind ends of messages, and only there: that is the handler. Late everywhere is the way, or a busy machine.
+    const handlerMs = this.#eofExcessMs - this.#plainExcessMs;
+    const eofs = handlerMs > SLOW_MS && handlerMs > this.#plainExcessMs ? EOFS_SLOW : EOFS_FAST;
+    return this.#eofsSent - this.#eofsPonged >= eofs * this.#gain.gain;
   }
 
   /** Counts a packet that was written. */
@@ -153,9 +154,16 @@ export class BulkWindow {
     if (!isWhole) this.#eofsSent += 1;
   }
 
-  /** Notes that a message of one packet was sent: from now on the link is shared. */
-  smallSent(nowMs: number): void {
-    this.#smallMs = nowMs;
+  /**
+   * Notes the end of a turn's messages, before its last ping is decided on.
+   *
+   * @param hasSmall - one of them was of a single packet: from now on the link is shared.
+   */
+  messagesSent(hasSmall: boolean, nowMs: number): void {
+    if (hasSmall) this.#smallMs = nowMs;
+    if (!this.#hasMessageUnpinged) return;
+    this.#hasMessageUnpinged = false;
+    if (this.#options.isPingBehindMessages && this.#replyFlush.decide(nowMs)) this.#isPingChosen = true;
   }
 
   /**
@@ -165,11 +173,12 @@ export class BulkWindow {
    * @param isShared - the turn sent a message of one packet, or nothing more waits to be sent.
    */
   wantsPing(windowBytes: number, isBlocked: boolean, isShared: boolean): boolean {
+    if (isBlocked) this.#isBlocked = true;
     if (this.#isPingOut) return false;
     const unpingedBytes = this.#sentBytes - this.#pingedBytes;
     if (unpingedBytes === 0) return false;
     if (isBlocked || unpingedBytes >= windowBytes / PINGS_PER_WINDOW) return true;
-    return isShared && this.#hasMessageUnpinged && this.#isPingUseful();
+    return isShared && this.#isPingChosen;
   }
 
   /** True when the rate of pings allows one more now. */
@@ -195,24 +204,21 @@ export class BulkWindow {
     this.#isPingOut = true;
     this.#pingSentMs = nowMs;
     this.#pingedBytes = this.#sentBytes;
+    this.#isEofPing = this.#eofsSent > this.#eofsPinged;
     this.#eofsPinged = this.#eofsSent;
-    this.#hasMessageUnpinged = false;
+    this.#isPingChosen = false;
     this.#receivedBytesAtPing = this.#receivedBytes;
-    this.#repliesBefore = 0;
-    this.#repliesWith = 0;
     this.#pingTokens -= 1;
   }
 
-  /** Notes a new chunk of bytes from the peer, before what is in it. */
+  /** Notes bytes from the peer. */
   chunkReceived(bytes: number): void {
     this.#receivedBytes += bytes;
-    this.#repliesBefore += this.#repliesWith;
-    this.#repliesWith = 0;
   }
 
   /** Notes a packet of a message from the peer. */
-  replyReceived(): void {
-    this.#repliesWith += 1;
+  replyReceived(nowMs: number): void {
+    this.#replyFlush.replyReceived(nowMs);
   }
 
   /** Takes a pong. @returns what it tells, or undefined when no ping is out. */
@@ -222,14 +228,15 @@ export class BulkWindow {
     const rttMs = nowMs - this.#pingSentMs;
     if (rttMs < this.#minRttMs) this.#minRttMs = rttMs;
     const excessMs = rttMs - this.#minRttMs;
-    this.#excessMs = Math.max(excessMs, this.#excessMs * 0.8);
+    if (this.#isEofPing) this.#eofExcessMs += (excessMs - this.#eofExcessMs) / 4;
+    else this.#plainExcessMs += (excessMs - this.#plainExcessMs) / 4;
     const pongedBytes = this.#pingedBytes - this.#pongedBytes;
     this.#pongedBytes = this.#pingedBytes;
     this.#eofsPonged = this.#eofsPinged;
     const isInboundBulk = this.#receivedBytes - this.#receivedBytesAtPing >= INBOUND_BULK_BYTES;
+    this.#gain.pong(pongedBytes, excessMs > SLOW_MS, this.#isBlocked, nowMs);
+    this.#isBlocked = false;
     this.#adaptToInbound(excessMs, isInboundBulk);
-    if (this.#repliesWith > 0) this.#uselessPings = 0;
-    else if (this.#repliesBefore > 0) this.#uselessPings += 1;
     return { rttMs, excessMs, pongedBytes, isInboundBulk };
   }
 
@@ -241,15 +248,5 @@ export class BulkWindow {
     } else if (excessMs < LATE_MS) {
       this.#inboundBoostBytes = this.#inboundBoostBytes < 1024 ? 0 : this.#inboundBoostBytes * 0.95;
     }
-  }
-
-  /** A peer that flushes by itself needs no ping behind a message: its replies come before the pong, on their own. */
-  #isPingUseful(): boolean {
-    if (!this.#options.isPingBehindMessages) return false;
-    if (this.#uselessPings < USELESS_PINGS) return true;
-    this.#skipped += 1;
-    if (this.#skipped < PROBE_EVERY) return false;
-    this.#skipped = 0;
-    return true;
   }
 }

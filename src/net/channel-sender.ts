@@ -37,10 +37,10 @@ export class ChannelSender {
   readonly id: number;
   readonly priority: number;
   readonly messageBytesMax: number;
+  readonly capacity: number;
   readonly stats: ChannelSenderStats = { messagesSent: 0, bytesSent: 0, packetsSent: 0, refusals: 0 };
   /** Wire bytes of late, decayed by the scheduler. */
   recentlySent = 0;
-  readonly #capacity: number;
   readonly #dataBytesMax: number;
   readonly #eofDataBytesMax: number;
   readonly #queue = new RingQueue<Uint8Array>();
@@ -53,7 +53,7 @@ export class ChannelSender {
     this.id = settings.id;
     this.priority = settings.priority;
     this.messageBytesMax = settings.recvMessageCapacity;
-    this.#capacity = settings.sendQueueCapacity;
+    this.capacity = settings.sendQueueCapacity;
     this.#dataBytesMax = packetDataBytesMax(settings.id, false, packetPayloadBytesMax);
     this.#eofDataBytesMax = packetDataBytesMax(settings.id, true, packetPayloadBytesMax);
   }
@@ -70,7 +70,7 @@ export class ChannelSender {
 
   /** True while another message is refused. */
   get isFull(): boolean {
-    return this.#queue.length >= this.#capacity;
+    return this.#queue.length >= this.capacity;
   }
 
   /** True while there is a packet to send. */

@@ -1,4 +1,4 @@
-/** What an MConnection can be told, checked once at the door, and what it tells about itself. */
+/** What an MConnection can be told, checked once at the door. */
 import type { Clock } from '../base/clock.ts';
 import { TIMER_DELAY_MS_MAX } from '../base/clock.ts';
 import { checkInteger } from '../base/errors.ts';
@@ -10,8 +10,8 @@ import {
   SEND_PINGS_PER_SECOND_MAX_DEFAULT,
 } from './bulk-window.ts';
 import type { NetError } from './errors.ts';
-import { type FlowRateStatus, RATE_BYTES_PER_SECOND_MAX } from './flow-rate.ts';
-import { PING_INTERVAL_MS_DEFAULT, type PingState, PONG_TIMEOUT_MS_DEFAULT } from './ping-liveness.ts';
+import { RATE_BYTES_PER_SECOND_MAX } from './flow-rate.ts';
+import { PING_INTERVAL_MS_DEFAULT, PONG_TIMEOUT_MS_DEFAULT } from './ping-liveness.ts';
 
 /** Bytes a second in each direction by default (`defaultSendRate`, `defaultRecvRate`). */
 export const FLOW_RATE_BYTES_PER_SECOND_DEFAULT = 512_000;
@@ -83,69 +83,6 @@ export interface MConnectionOptions {
 
 /** The options with nothing left open. @internal */
 export type MConnectionSettings = Required<MConnectionOptions>;
-
-/** One channel of {@link MConnectionStatus}. */
-export interface ChannelStatus {
-  readonly id: number;
-  readonly priority: number;
-  /** Messages not sent to their end, how many may wait, and callers waiting for room. */
-  readonly sendQueueSize: number;
-  readonly sendQueueCapacity: number;
-  readonly sendWaiters: number;
-  /** Wire bytes sent of late; fades by a fifth every 2 s. */
-  readonly recentlySent: number;
-  readonly messagesSent: number;
-  readonly bytesSent: number;
-  readonly packetsSent: number;
-  /** Times that `send` or `trySend` answered `full` or `timeout`. */
-  readonly sendRefusals: number;
-  /** Whole messages waiting for the handler, their bytes, and the most messages that ever waited. */
-  readonly recvQueueSize: number;
-  readonly recvQueueBytes: number;
-  readonly recvQueueSizeMax: number;
-  /** Bytes of the message that has not arrived whole. */
-  readonly recvPartialBytes: number;
-  readonly messagesReceived: number;
-  readonly bytesReceived: number;
-  readonly packetsReceived: number;
-  /** Whole messages forgotten: the queue was full, or the connection ended before the handler took them. */
-  readonly messagesDropped: number;
-}
-
-/** Everything an MConnection counts. */
-export interface MConnectionStatus {
-  readonly state: 'new' | 'running' | 'draining' | 'closing' | 'closed';
-  /** Since `start`, in ms. */
-  readonly durationMs: number;
-  /** Bytes of packets, without the secret frames around them. */
-  readonly send: FlowRateStatus;
-  readonly recv: FlowRateStatus;
-  readonly pingsSent: number;
-  readonly pongsSent: number;
-  readonly pingsReceived: number;
-  readonly pongsReceived: number;
-  /** Pongs that answered no ping. */
-  readonly pongsUnasked: number;
-  readonly liveness: PingState;
-  /** Shortest and latest round trip of a ping, in ms; undefined before the first. */
-  readonly rttMsMin: number | undefined;
-  readonly rttMsLast: number | undefined;
-  /** Bytes sent that no pong has proven read, and how many may be; Infinity without a window. */
-  readonly unpongedBytes: number;
-  readonly windowBytes: number;
-  /** Pace found by observation, in bytes a second; 0 while there is none. */
-  readonly paceBytesPerSecond: number;
-  /** Times that bulk had to wait for the window, for the gate, for the pace or the limit, and for the socket. */
-  readonly windowWaits: number;
-  readonly eofWaits: number;
-  readonly rateWaits: number;
-  readonly drainWaits: number;
-  /** Bytes handed to the stream and not yet taken by the network. */
-  readonly bufferedBytes: number;
-  /** True while nothing is read because a channel of overflow `pause` is full, or because of the limit. */
-  readonly isPaused: boolean;
-  readonly channels: readonly ChannelStatus[];
-}
 
 /**
  * Fills in the defaults.

@@ -27,7 +27,7 @@ export interface ReceiverOwner {
   /** Returns false when no ping was out. */
   onPong(): boolean;
   /** A packet of a message has come; before its channel has it. */
-  onMessagePacket(): void;
+  onMessagePacket(nowMs: number): void;
   /** The peer is at fault, and the connection ends. */
   onFault(reason: NetError): void;
 }
@@ -91,7 +91,7 @@ export class MConnectionReceiver {
         if (this.#isOver) return;
         const packet = this.#decoder.next();
         if (packet === undefined) break;
-        if (packet.type === 'msg') this.#message(packet.channelId, packet.eof, packet.data);
+        if (packet.type === 'msg') this.#message(packet.channelId, packet.eof, packet.data, nowMs);
         else if (packet.type === 'ping') this.#ping(nowMs);
         else this.#pong(nowMs);
       }
@@ -123,10 +123,10 @@ export class MConnectionReceiver {
     this.#rateTimer = undefined;
   }
 
-  #message(channelId: number, eof: boolean, data: Uint8Array): void {
+  #message(channelId: number, eof: boolean, data: Uint8Array, nowMs: number): void {
     const channel = channelId >= 0 && channelId < 256 ? this.#channels[channelId] : undefined;
     if (channel === undefined) throw new NetError('UNKNOWN_CHANNEL', `a packet for channel ${channelId}`);
-    this.#owner.onMessagePacket();
+    this.#owner.onMessagePacket(nowMs);
     channel.accept(eof, data);
   }
 

@@ -226,11 +226,12 @@ export class MConnectionSender {
       else if (!isControlDone) {
         // Before the bulk of this turn: what the peer does with it comes later than what it does with the control packets.
         isControlDone = true;
+        this.window.messagesSent(hasSmall, nowMs);
         this.#writeControl(nowMs, windowBytes, false, hasSmall);
       }
       messageBytes += this.#writePacket(channel, isWhole);
     }
-    if (hasSmall) this.window.smallSent(nowMs);
+    this.window.messagesSent(hasSmall, nowMs);
     const isBlocked = this.#isWindowWait || this.#isEofWait;
     this.#writeControl(nowMs, windowBytes, isBlocked, hasSmall || !isMore);
     this.rate.take(slab.pendingBytes, nowMs);

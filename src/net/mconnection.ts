@@ -16,10 +16,8 @@ import { ChannelReceiver } from './channel-receiver.ts';
 import { ChannelSender, type SendResult, type SendWaiter } from './channel-sender.ts';
 import { NetError } from './errors.ts';
 import {
-  type ChannelStatus,
   type MConnectionOptions,
   type MConnectionSettings,
-  type MConnectionStatus,
   parseMConnectionOptions,
   RECV_DRAIN_MS_MAX,
   SEND_TIMEOUT_MS_DEFAULT,
@@ -27,6 +25,7 @@ import {
 } from './mconnection-options.ts';
 import { MConnectionReceiver } from './mconnection-receiver.ts';
 import { MConnectionSender } from './mconnection-sender.ts';
+import { channelStatus, type MConnectionStatus } from './mconnection-status.ts';
 import { PingLiveness } from './ping-liveness.ts';
 import type { ByteStream } from './transport.ts';
 
@@ -52,13 +51,13 @@ export class MConnection {
   readonly #senders: ChannelSender[];
   readonly #receivers: ChannelReceiver[];
   readonly #sendersById: (ChannelSender | undefined)[] = new Array(256);
-  readonly #capacities: number[];
   readonly #sender: MConnectionSender;
   readonly #receiver: MConnectionReceiver;
   readonly #liveness: PingLiveness;
   readonly #deadlines: DeadlineQueue<SendWaiter>;
   readonly #closedWaiters: (() => void)[] = [];
   #state: MConnectionStatus['state'] = 'new';
+  #isFlushing = false;
   #fault: NetError | undefined;
   #drainTimer: object | undefined;
   #startMs = 0;
@@ -75,7 +74,6 @@ export class MConnection {
     this.#settings = settings;
     this.#clock = settings.clock;
     this.remoteAddress = stream.remoteAddress;
-    this.#capacities = descriptors.map((descriptor) => descriptor.sendQueueCapacity);
     this.#senders = descriptors.map((descriptor) => new ChannelSender(descriptor, settings.packetPayloadBytesMax));
     for (const sender of this.#senders) this.#sendersById[sender.id] = sender;
     this.#receivers = descriptors.map(
@@ -103,13 +101,16 @@ export class MConnection {
       onRoom: (channel) => this.#admit(channel),
       onPingSent: (nowMs) => this.#liveness.pingSent(nowMs),
       onStall: (reason) => this.#fail(reason),
-      onFinished: () => stream.close(),
+      onFinished: () => {
+        this.#isFlushing = false;
+        stream.close();
+      },
     });
     this.#receiver = new MConnectionReceiver(stream, receiversById, settings, {
       onChunk: (bytes) => this.#sender.window.chunkReceived(bytes),
       onPing: () => this.#sender.owePong(),
       onPong: () => this.#pongReceived(),
-      onMessagePacket: () => this.#sender.window.replyReceived(),
+      onMessagePacket: (nowMs) => this.#sender.window.replyReceived(nowMs),
       onFault: (reason) => this.#fail(reason),
     });
     this.#deadlines = new DeadlineQueue(settings.clock, (waiter) => this.#settle(waiter, 'timeout'));
@@ -199,7 +200,14 @@ export class MConnection {
    * dropped. What was written reaches the peer. Does no harm at any time; `onClose` follows.
    */
   stop(): void {
-    if (this.#state === 'closed' || this.#state === 'closing') return;
+    if (this.#state === 'closed') return;
+    if (this.#state === 'closing') {
+      // A flushStop under way is cut short; what the stream already has still goes out.
+      if (this.#isFlushing) this.#stream.close();
+      this.#isFlushing = false;
+      this.#sender.stop();
+      return;
+    }
     const wasDraining = this.#state === 'draining';
     if (this.#state === 'new') this.#open();
     this.#end();
@@ -223,6 +231,7 @@ export class MConnection {
       return closed;
     }
     this.#state = 'closing';
+    this.#isFlushing = true;
     this.#stopReceiving();
     this.#settleWaiters();
     this.#stream.resume();
@@ -248,32 +257,7 @@ export class MConnection {
       paceBytesPerSecond: pace.bytesPerSecond,
       bufferedBytes: this.#stream.bufferedBytes,
       isPaused: this.#receiver.isPaused,
-      channels: this.#senders.map((_, index) => this.#channelStatus(index)),
-    };
-  }
-
-  #channelStatus(index: number): ChannelStatus {
-    const sender = this.#senders[index] as ChannelSender;
-    const receiver = this.#receivers[index] as ChannelReceiver;
-    return {
-      id: sender.id,
-      priority: sender.priority,
-      sendQueueSize: sender.queueSize,
-      sendQueueCapacity: this.#capacities[index] as number,
-      sendWaiters: sender.waiterCount,
-      recentlySent: sender.recentlySent,
-      messagesSent: sender.stats.messagesSent,
-      bytesSent: sender.stats.bytesSent,
-      packetsSent: sender.stats.packetsSent,
-      sendRefusals: sender.stats.refusals,
-      recvQueueSize: receiver.queueSize,
-      recvQueueBytes: receiver.queueBytes,
-      recvQueueSizeMax: receiver.stats.queueSizeMax,
-      recvPartialBytes: receiver.partialBytes,
-      messagesReceived: receiver.stats.messagesReceived,
-      bytesReceived: receiver.stats.bytesReceived,
-      packetsReceived: receiver.stats.packetsReceived,
-      messagesDropped: receiver.stats.messagesDropped,
+      channels: this.#senders.map((sender, index) => channelStatus(sender, this.#receivers[index] as ChannelReceiver)),
     };
   }
 
