@@ -1,0 +1,172 @@
+/** `genmesh call`: sends one message to a node and prints the reply. */
+import { CodedError } from '../base/errors.ts';
+import type { Json } from '../codec/json-form.ts';
+import type { MessageType } from '../codec/message.ts';
+import { NetError } from '../net/errors.ts';
+import { formatNetAddress } from '../net/net-address.ts';
+import { P2pError } from '../p2p/errors.ts';
+import { NODE_LIMITS } from '../p2p/node-options.ts';
+import { NodeSupervisor } from '../p2p/node-supervisor.ts';
+import { type PeerAddress, parsePeerAddress } from '../p2p/peer-address.ts';
+import { type Command, command, EXIT_OK, number, text, usage } from './command-line.ts';
+import { CliError } from './errors.ts';
+import { readKeyFile } from './key-file.ts';
+import { cliMessages, messageByName } from './message-names.ts';
+
+/** Longest JSON read from standard input, in bytes: the hex of the largest frame, and room around it. */
+export const FIELDS_BYTES_MAX = 36_000_000;
+
+const [TIMEOUT_MS, TIMEOUT_MS_MIN, TIMEOUT_MS_MAX] = NODE_LIMITS.callTimeoutMs;
+
+/** `genmesh call`. */
+export const callCommand: Command = command({
+  name: 'call',
+  summary: 'sends one message to a node and prints the reply as JSON',
+  details: [
+    'Connects to PEER, sends MESSAGE with the fields of the JSON object, and prints the reply:',
+    '{ "name": ..., "fields": { ... } }. Bytes are hex text, integers past 2^53 decimal text.',
+    'The message is signed by the key of --key, or by one made for this call.',
+    '',
+    'messages:',
+    ...wrapped(cliMessages.types.map(({ name }) => name)),
+  ],
+  positionals: [
+    { name: 'PEER', help: 'tcp://host:port:PUBLICKEYHEX, as genmesh node prints it' },
+    { name: 'MESSAGE', help: 'name of the message, for example ListNodes' },
+    { name: 'JSON', help: 'its fields as a JSON object; - reads standard input (default {})', isOptional: true },
+  ],
+  options: {
+    key: text('FILE', 'key file to sign with (default: a new ed25519 key)'),
+    timeout: number('MS', 'how long to wait for the reply, in ms', {
+      min: TIMEOUT_MS_MIN,
+      max: TIMEOUT_MS_MAX,
+      standard: TIMEOUT_MS,
+    }),
+  },
+  exits: [
+    ['0', 'a reply came and was printed, be it NotFound or Error'],
+    ['1', 'no reply: one line on stderr says why'],
+  ],
+  examples: [
+    'genmesh call tcp://127.0.0.1:30002:0001ab... ListNodes \'{"authorizedAndAvailable":false}\'',
+    'genmesh call tcp://127.0.0.1:30002:0001ab... Ping --timeout 1000',
+  ],
+  async run({ key, timeout }, [peerText = '', name = '', json = '{}'], shell): Promise<number> {
+    const peer = parsePeer(peerText);
+    const type = messageByName(name);
+    const source = json === '-' ? new TextDecoder().decode(await shell.readInput(FIELDS_BYTES_MAX)) : json;
+    const fields = parseFields(type, source);
+    const identity = key === undefined ? shell.engine.generateKeyPair(shell.random) : readKeyFile(key, shell.engine);
+    const { clock, random, engine } = shell;
+    const node = await NodeSupervisor.startLink({
+      identity,
+      messages: cliMessages,
+      clock,
+      random,
+      engine,
+      dialTimeoutMs: Math.min(NODE_LIMITS.dialTimeoutMs[0], timeout),
+    });
+    try {
+      const reply = await callOnce(node, peer, type, fields, timeout);
+      shell.out(`${JSON.stringify({ name: reply.name, fields: cliMessages.toJson(reply) }, null, 2)}\n`);
+      return EXIT_OK;
+    } finally {
+      await node.stop();
+    }
+  },
+});
+
+async function callOnce(
+  node: NodeSupervisor,
+  peer: PeerAddress,
+  type: MessageType,
+  fields: unknown,
+  timeoutMs: number,
+): Promise<{ readonly name: string; readonly fields: unknown }> {
+  const at = formatNetAddress(peer.address);
+  let fault: CodedError | undefined;
+  node.on('fault', ({ error }) => {
+    fault = error;
+  });
+  // A node goes on dialling; who waits at a terminal wants to know at once.
+  const unreachable = new Promise<never>((_, reject) => {
+    node.on('dialFailed', ({ reason }) => reject(dialFailure(reason, at)));
+  });
+  const call = async (): Promise<{ readonly name: string; readonly fields: unknown }> => {
+    const remote = await node.connect(peer);
+    return remote.call(type, fields, { timeoutMs });
+  };
+  try {
+    return await Promise.race([call(), unreachable]);
+  } catch (error) {
+    throw callFailure(error, { name: type.name, at, peer, timeoutMs, fault });
+  }
+}
+
+/** The line for a dial that failed. @internal */
+export function dialFailure(reason: unknown, at: string): CliError {
+  const code = reason instanceof NetError ? reason.code : undefined;
+  let why = reason instanceof Error ? reason.message : 'the dial failed';
+  if (code === 'CONNECTION_REFUSED') why = 'nobody listens there: start the node, or check host and port';
+  else if (code === 'UNREACHABLE') why = 'the host does not exist or there is no way to it: check the address';
+  else if (code === 'DIAL_TIMEOUT')
+    why = 'no answer to the connection request: check the address, and firewalls between';
+  return new CliError('CALL_FAILED', `cannot reach ${at}: ${why}`, { cause: reason });
+}
+
+interface CallFacts {
+  readonly name: string;
+  readonly at: string;
+  readonly peer: PeerAddress;
+  readonly timeoutMs: number;
+  readonly fault: CodedError | undefined;
+}
+
+function callFailure(error: unknown, { name, at, peer, timeoutMs, fault }: CallFacts): unknown {
+  if (!(error instanceof P2pError)) return error;
+  let why = error.message;
+  if (error.code === 'TIMEOUT') {
+    why = `${name} to ${at} got no reply in ${timeoutMs} ms: give it longer with --timeout, or look at the node there`;
+  } else if (error.code === 'CLOSED' && fault !== undefined) {
+    why = `${name} to ${at} got a reply that does not hold (${fault.message}): is ${peer.publicKey} the node there?`;
+  } else if (error.code === 'CLOSED') {
+    why = `${name} to ${at} was not answered, the connection was closed: is ${peer.publicKey} the public key of the node there?`;
+  }
+  return new CliError('CALL_FAILED', why, { cause: error });
+}
+
+function parsePeer(peer: string): PeerAddress {
+  try {
+    return parsePeerAddress(peer);
+  } catch (error) {
+    if (error instanceof CodedError) throw usage(error.message);
+    throw error;
+  }
+}
+
+/** The fields of a message out of JSON text. @throws CliError `USAGE` naming the field. @internal */
+export function parseFields(type: MessageType, source: string): unknown {
+  let json: Json;
+  try {
+    json = JSON.parse(source) as Json;
+  } catch (error) {
+    throw usage(`the fields of ${type.name} are not JSON: ${(error as Error).message}`);
+  }
+  try {
+    return type.fromJson(json);
+  } catch (error) {
+    if (error instanceof CodedError) throw usage(error.message);
+    throw error;
+  }
+}
+
+/** Names in lines of at most 100 characters. */
+function wrapped(names: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const name of names) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + name.length > 98) lines.push(`  ${name}`);
+    else lines[lines.length - 1] = `${last}, ${name}`;
+  }
+  return lines;
+}
