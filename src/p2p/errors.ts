@@ -1,10 +1,16 @@
 /** Errors of the peer-to-peer layer. Codes and what to do about each: `docs/errors.md`. */
+import { ActorError } from '../actors/errors.ts';
 import { CodedError } from '../base/errors.ts';
+import { SupervisorError } from '../supervisor/errors.ts';
 
 /** Every code a {@link P2pError} carries; codes may be added in a minor version. */
 export const P2P_ERROR_CODES = [
   /** The caller's signal aborted the call; it may have been sent. */
   'ABORTED',
+  /** The file of the address book is none, or cannot be read. It is never overwritten. */
+  'ADDRESS_BOOK_INVALID',
+  /** The address book could not be written to its file, which is as it was. */
+  'ADDRESS_BOOK_NOT_SAVED',
   /** The message id has a service already, and `replace` was not asked for. */
   'ALREADY_SUBSCRIBED',
   /** The reply to this call does not decode; the connection is closed. */
@@ -13,16 +19,22 @@ export const P2P_ERROR_CODES = [
   'CLOSED',
   /** The fields do not fit the message's layout, or the message does not fit into a frame. Nothing was sent. */
   'ENCODE_FAILED',
-  /** A peer sends more heartbeats or connections than it may. */
+  /** A peer sends more heartbeats, replies or connections than it may. */
   'FLOOD',
   /** A peer address, key or seeds line does not parse. */
   'PEER_INVALID',
+  /** A peer sent a PEX message that does not decode, or an address that is none; it is disconnected and banned. */
+  'PEX_INVALID',
+  /** A peer sent addresses that nobody asked it for; it is disconnected and banned. */
+  'PEX_UNSOLICITED',
   /** The remote's queue is full, by count or by bytes. Nothing was sent. */
   'QUEUE_FULL',
   /** As many remotes as allowed are known already. */
   'REMOTES_MAX',
   /** The message cannot be sealed for this remote's key. Nothing was sent. */
   'SEAL_FAILED',
+  /** No seed has an address that resolves, and the address book is empty. */
+  'SEEDS_UNREACHABLE',
   /** The node or this remote was stopped. */
   'STOPPED',
   /** No reply in the time given. It was sent only if a connection stood in that time. */
@@ -38,3 +50,24 @@ export type P2pErrorCode = (typeof P2P_ERROR_CODES)[number];
 
 /** An operating error or remote fault of the peer-to-peer layer; `cause` is set when it wraps another. */
 export class P2pError extends CodedError<P2pErrorCode> {}
+
+/** Wrapped errors that are looked through for one of a class. */
+const CAUSE_DEPTH_MAX = 8;
+
+/** The error of class `kind` that `error` is or wraps, at any depth up to 8. @internal */
+export function causeOf<T extends CodedError>(error: unknown, kind: new (...args: never[]) => T): T | undefined {
+  let inner = error;
+  for (let depth = 0; depth < CAUSE_DEPTH_MAX; depth += 1) {
+    if (inner instanceof kind) return inner;
+    if (!(inner instanceof Error)) return undefined;
+    inner = inner.cause ?? (inner instanceof ActorError ? inner.reason : undefined);
+  }
+  return undefined;
+}
+
+/** What a caller gets for an error that says that a process of the node is gone; any other error as it is. @internal */
+export function stoppedError(error: unknown): unknown {
+  const isGone =
+    error instanceof ActorError || (error instanceof SupervisorError && error.code === 'CHILD_NOT_RUNNING');
+  return isGone ? new P2pError('STOPPED', `the node is not running: ${error.message}`, { cause: error }) : error;
+}
