@@ -11,16 +11,50 @@ export const P2P_ERROR_CODES = [
   'ADDRESS_BOOK_INVALID',
   /** The address book could not be written to its file, which is as it was. */
   'ADDRESS_BOOK_NOT_SAVED',
+  /** That id is dialed, waited for or connected already, or its IP address is. */
+  'ALREADY_DIALING',
   /** The message id has a service already, and `replace` was not asked for. */
   'ALREADY_SUBSCRIBED',
+  /** The peer did not prove who it is, or is not who was dialed. */
+  'AUTH_FAILURE',
   /** The reply to this call does not decode; the connection is closed. */
   'BAD_REPLY',
   /** The connection ended while the call waited for its reply. */
   'CLOSED',
+  /** As many dials as allowed are under way or waiting for their next try. */
+  'DIALS_MAX',
+  /** No connection was made; `cause` says why. */
+  'DIAL_FAILED',
+  /** There is a connection with that very address. */
+  'DUPLICATE_CONN',
+  /** There is a peer with that id. */
+  'DUPLICATE_ID',
+  /** There is a connection with that IP address. */
+  'DUPLICATE_IP',
   /** The fields do not fit the message's layout, or the message does not fit into a frame. Nothing was sent. */
   'ENCODE_FAILED',
+  /** A filter refused the connection or the peer. */
+  'FILTERED',
+  /** A filter did not answer in time. */
+  'FILTER_TIMEOUT',
   /** A peer sends more heartbeats, replies or connections than it may. */
   'FLOOD',
+  /** The connection ended or broke the protocol before the peer was known. */
+  'HANDSHAKE_FAILED',
+  /** The handshake was not over in time. */
+  'HANDSHAKE_TIMEOUT',
+  /** As many inbound peers as allowed are connected. */
+  'INBOUND_MAX',
+  /** The peer is of another network or block version, or has no channel in common. */
+  'INCOMPATIBLE',
+  /** Remote fault: a message of a channel does not decode. */
+  'MESSAGE_INVALID',
+  /** Remote fault: the peer's NodeInfo breaks the rules. */
+  'NODE_INFO_INVALID',
+  /** As many outbound peers as allowed are connected or dialed. */
+  'OUTBOUND_MAX',
+  /** The connection of a peer ended; `cause` says why when it was not closed in order. */
+  'PEER_CLOSED',
   /** A peer address, key or seeds line does not parse. */
   'PEER_INVALID',
   /** A peer sent a PEX message that does not decode, or an address that is none; it is disconnected and banned. */
@@ -29,13 +63,17 @@ export const P2P_ERROR_CODES = [
   'PEX_UNSOLICITED',
   /** The remote's queue is full, by count or by bytes. Nothing was sent. */
   'QUEUE_FULL',
+  /** A reactor threw, or was late, on behalf of this peer. */
+  'REACTOR_FAILED',
   /** As many remotes as allowed are known already. */
   'REMOTES_MAX',
   /** The message cannot be sealed for this remote's key. Nothing was sent. */
   'SEAL_FAILED',
   /** No seed has an address that resolves, and the address book is empty. */
   'SEEDS_UNREACHABLE',
-  /** The node or this remote was stopped. */
+  /** The connection leads to this node itself. */
+  'SELF',
+  /** The node, the switch, this remote or this peer was stopped. */
   'STOPPED',
   /** No reply in the time given. It was sent only if a connection stood in that time. */
   'TIMEOUT',
