@@ -76,7 +76,7 @@ export class PexDialer {
       const pauseMs = this.#pauseMs(attempts, isPersistent);
       if (clock.monotonicMs() - failures.lastDialMs < pauseMs) return 'too-early';
     }
-    const outcome = await network.dial(address);
+    const outcome = await this.connect(address);
     if (outcome === 'connected') this.#failures.delete(place);
     else if (outcome === 'unauthenticated') {
       this.#failures.delete(place);
@@ -87,6 +87,15 @@ export class PexDialer {
       this.#note(place, attempts + 1);
     }
     return outcome;
+  }
+
+  /** Dials at once, whatever was before. Never rejects: a network that throws has failed. */
+  async connect(address: PexAddress): Promise<DialOutcome> {
+    try {
+      return await this.#options.network.dial(address);
+    } catch {
+      return 'failed';
+    }
   }
 
   #pauseMs(attempts: number, isPersistent: boolean): number {

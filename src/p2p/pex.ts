@@ -232,7 +232,7 @@ export class Pex {
         const address = await this.#seeds.resolve(seed);
         if (!this.#isRunning) return;
         if (address === undefined) continue;
-        const outcome = await this.#network.dial(address);
+        const outcome = await this.#dialer.connect(address);
         if (outcome === 'connected' || outcome === 'busy') return;
         this.#logger.warn('seed cannot be reached', { seed: address.id, outcome });
       }

@@ -404,6 +404,16 @@ describe('dials', () => {
     expect(rig.pex.attemptsToDial(address)).toBe(0);
   });
 
+  test('a network that throws has failed, and nothing else happens', async () => {
+    const rig = new PexRig({ seeds: [SEED] });
+    rig.network.outcomeOf = () => Promise.reject(new Error('broken'));
+    expect(await rig.pex.dialPeer(address)).toBe('failed');
+    expect(rig.pex.attemptsToDial(address)).toBe(1);
+    await rig.pex.start();
+    await rig.clock.advance(60_000);
+    rig.pex.stop();
+  });
+
   test('who answers by another id is banned for a day', async () => {
     const rig = new PexRig();
     rig.book.addAddress(address, address);

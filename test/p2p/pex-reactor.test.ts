@@ -1,0 +1,246 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { decodePexMessage, encodePexMessage, type PexMessage } from '../../src/codec/cometbft-pex.ts';
+import { AddressBook } from '../../src/p2p/address-book.ts';
+import { AddressBookFile } from '../../src/p2p/address-book-file.ts';
+import { decodeAddressBook } from '../../src/p2p/address-book-json.ts';
+import type { Pex } from '../../src/p2p/pex.ts';
+import type { PexAddress } from '../../src/p2p/pex-address.ts';
+import { crawl } from '../../src/p2p/pex-crawl.ts';
+import { wireCrawlNetwork } from '../../src/p2p/pex-crawl-network.ts';
+import { PexChannel, type PexReactorOptions, pexReactor, refuseBanned } from '../../src/p2p/pex-reactor.ts';
+import { reactor } from '../../src/p2p/reactor.ts';
+import type { Switch } from '../../src/p2p/switch.ts';
+import type { SwitchOptions } from '../../src/p2p/switch-options.ts';
+import { MemoryFiles } from './pex-rig.ts';
+import { SwitchWorld } from './switch-rig.ts';
+
+interface PexNode {
+  readonly node: Switch;
+  readonly book: AddressBook;
+  readonly address: PexAddress;
+  pex(): Pex;
+}
+
+/** Switches with PEX, named by their IP addresses, in memory and on virtual time. */
+class PexWorld extends SwitchWorld {
+  book(isStrict = true): AddressBook {
+    return new AddressBook({ clock: this.clock, random: this.random, engine: this.engine, isStrict });
+  }
+
+  async node(
+    host: string,
+    options: Partial<PexReactorOptions> & { readonly ofSwitch?: Partial<SwitchOptions> } = {},
+  ): Promise<PexNode> {
+    const { ofSwitch, ...rest } = options;
+    const book = options.book ?? this.book();
+    let pex: Pex | undefined;
+    const onPex = (made: Pex): void => {
+      pex = made;
+    };
+    const node = await this.switch(host, { reactors: [pexReactor({ book, onPex, ...rest })], ...ofSwitch });
+    return { node, book, address: { id: node.id, ip: host, port: 1 }, pex: () => pex as Pex };
+  }
+
+  /** A node that says what it likes on the PEX channel and notes what it hears. */
+  async hand(host: string): Promise<{ readonly node: Switch; readonly heard: PexMessage[] }> {
+    const heard: PexMessage[] = [];
+    const spec = reactor('hand', [PexChannel], () => ({
+      receive: ({ message }) => void heard.push(decodePexMessage(message)),
+    }));
+    return { node: await this.switch(host, { reactors: [spec] }), heard };
+  }
+}
+
+const request = (): Uint8Array => encodePexMessage({ type: 'pex_request' });
+const ips = ['20.1.1.1', '21.1.1.1', '22.1.1.1', '23.1.1.1', '24.1.1.1'] as const;
+
+describe('PEX on switches, after p2p/pex/pex_reactor_test.go', () => {
+  let world = new PexWorld();
+  afterEach(async () => {
+    await world.stop();
+    expect(world.clock.timerCount).toBe(0);
+    expect(world.logs.filter(({ level }) => level === 'error')).toEqual([]);
+    world = new PexWorld();
+  });
+
+  test('Running: nodes that know one other each come to be connected to all', async () => {
+    const first = await world.node(ips[0]);
+    const nodes = [first];
+    for (const ip of ips.slice(1, 4)) {
+      const node = await world.node(ip);
+      node.book.addAddress(first.address, first.address);
+      nodes.push(node);
+    }
+    await world.clock.advanceUntil(() => nodes.every(({ node }) => node.peers.size === 3), 600_000);
+    for (const { book, address } of nodes) {
+      expect(new Set(book.entries().map((entry) => entry.address.ip))).toEqual(
+        new Set(nodes.map((other) => other.address.ip).filter((ip) => ip !== address.ip)),
+      );
+      expect(book.banCount).toBe(0);
+    }
+  });
+
+  test('UsesSeedsIfNeeded: a node with nothing but a seed is connected before its first round', async () => {
+    const seed = await world.node(ips[0]);
+    const node = await world.node(ips[1], { seeds: [seed.node.nodeAddress!.replace('memory://', '')] });
+    await world.clock.advanceUntil(() => node.node.peers.size === 1, 5000);
+    expect(seed.book.hasAddress(node.address)).toBe(true);
+  });
+
+  test('ConnectionSpeedForPeerReceivedFromSeed: what the seed knows is dialled without waiting', async () => {
+    const others = [await world.node(ips[1]), await world.node(ips[2])];
+    const seed = await world.node(ips[0]);
+    for (const { address } of others) seed.book.addAddress(address, address);
+    const node = await world.node(ips[3], { seeds: [seed.node.nodeAddress!] });
+    await world.clock.advanceUntil(() => node.node.peers.size === 3, 5000);
+    expect(node.book.size).toBeGreaterThanOrEqual(2);
+  });
+
+  test('SeedModeFlushStop: a seed answers in full and then closes; the peer has learnt all', async () => {
+    const book = world.book();
+    for (let i = 0; i < 30; i += 1) {
+      const address = { id: (i + 1).toString(16).padStart(40, '0'), ip: `40.${i}.1.1`, port: 1 };
+      book.addAddress(address, address);
+    }
+    const seed = await world.node(ips[0], { isSeed: true, book });
+    const { node, heard } = await world.hand(ips[1]);
+    const peer = await world.wait(node.dialPeer(seed.node.nodeAddress!));
+    peer.trySend(PexChannel, request());
+    peer.trySend(PexChannel, request());
+    await world.clock.advanceUntil(() => node.peers.size === 0, 10_000);
+    expect(heard).toHaveLength(1);
+    expect(heard[0]?.type === 'pex_addrs' ? heard[0].addresses.length : 0).toBe(31);
+    expect(seed.book.isBanned({ id: node.id })).toBe(false);
+  });
+
+  test('RequestMessageAbuse: the third request in 10 s ends the connection; with the filter it cannot come back', async () => {
+    const book = world.book();
+    const victim = await world.node(ips[0], { book, ofSwitch: { peerFilters: [refuseBanned(book)] } });
+    const { node, heard } = await world.hand(ips[1]);
+    const peer = await world.wait(node.dialPeer(victim.node.nodeAddress!));
+    for (let i = 0; i < 3; i += 1) peer.trySend(PexChannel, request());
+    await world.clock.advanceUntil(() => node.peers.size === 0, 10_000);
+    expect(heard.length).toBeLessThanOrEqual(2); // what was not sent yet is lost with the connection
+    expect(book.isBanned({ id: node.id })).toBe(true);
+    await world.failure(
+      world.wait(node.dialPeer(victim.node.nodeAddress!)).then(async (again) => {
+        await world.clock.advanceUntil(() => !again.isRunning, 10_000);
+        throw new Error('it was let in and thrown out');
+      }),
+    );
+    expect(victim.node.peers.size).toBe(0);
+    expect(victim.node.stats().reasons).toMatchObject({ FILTERED: 1 });
+  });
+
+  test('AddrsMessageAbuse: addresses that nobody asked for end the connection', async () => {
+    const victim = await world.node(ips[0]);
+    const { node } = await world.hand(ips[1]);
+    const peer = await world.wait(node.dialPeer(victim.node.nodeAddress!));
+    peer.trySend(PexChannel, encodePexMessage({ type: 'pex_addrs', addresses: [{ id: 'x', ip: '1.2.3.4', port: 1 }] }));
+    await world.clock.advanceUntil(() => victim.node.peers.size === 0, 10_000);
+    expect([victim.book.isBanned({ id: node.id }), victim.pex().stats().peersBanned]).toEqual([true, 1]);
+  });
+
+  test('bytes that do not decode end and ban too, and nobody else is disturbed', async () => {
+    const victim = await world.node(ips[0]);
+    const [evil, good] = [await world.hand(ips[1]), await world.hand(ips[2])];
+    const bad = await world.wait(evil.node.dialPeer(victim.node.nodeAddress!));
+    const fine = await world.wait(good.node.dialPeer(victim.node.nodeAddress!));
+    bad.trySend(PexChannel, Uint8Array.of(0xff));
+    await world.clock.advanceUntil(() => victim.node.peers.size === 1, 10_000);
+    fine.trySend(PexChannel, request());
+    await world.clock.advanceUntil(() => good.heard.length > 0, 10_000);
+    expect([victim.book.isBanned({ id: evil.node.id }), fine.isRunning]).toEqual([true, true]);
+  });
+
+  test('DialPeer: an address where nobody listens is tried again with pauses, one with another id is banned', async () => {
+    const other = await world.node(ips[0]);
+    const nobody = { id: '1'.repeat(40), ip: '30.1.1.1', port: 1 };
+    const impostor = { id: '2'.repeat(40), ip: ips[0], port: 1 };
+    const node = await world.node(ips[1]);
+    expect(await world.wait(node.pex().dialPeer(nobody))).toBe('failed');
+    expect(await world.wait(node.pex().dialPeer(nobody))).toBe('too-early');
+    expect(node.pex().attemptsToDial(nobody)).toBe(1);
+    expect(await world.wait(node.pex().dialPeer(impostor))).toBe('unauthenticated');
+    expect(node.book.isBanned(impostor)).toBe(true);
+    expect(await world.wait(node.pex().dialPeer(other.address))).toBe('connected');
+    expect(await world.wait(node.pex().dialPeer(other.address))).toBe('busy');
+  });
+
+  test('the book is saved while the switch runs and when it stops, and fills the next one', async () => {
+    const files = new MemoryFiles();
+    const { clock, random } = world;
+    const book = world.book();
+    const path = 'addrbook.json';
+    const other = await world.node(ips[0]);
+    const file = new AddressBookFile({ book, files, path, clock, random });
+    const node = await world.node(ips[1], { book, file });
+    await world.clock.advance(120_000);
+    expect(decodeAddressBook(files.files.get(path)!).addresses).toHaveLength(0);
+    await world.wait(other.node.dialPeer(node.node.nodeAddress!));
+    await world.wait(node.node.stop());
+    expect(decodeAddressBook(files.files.get(path)!).addresses).toHaveLength(1);
+    const nextBook = world.book();
+    const nextFile = new AddressBookFile({ book: nextBook, files, path, clock, random });
+    await nextFile.load();
+    const next = await world.node(ips[2], { book: nextBook, file: nextFile });
+    await world.clock.advanceUntil(() => next.node.peers.size === 1, 60_000);
+  });
+
+  test('crawl over the wire: a node is visited, asked and left, and finds its peers', async () => {
+    const nodes: PexNode[] = [];
+    for (const ip of ips.slice(0, 4)) nodes.push(await world.node(ip, { outboundPeersMax: 0 }));
+    for (const [index, { book }] of nodes.entries()) {
+      const next = nodes[index + 1]?.address ?? { id: '3'.repeat(40), ip: '99.1.1.1', port: 1 };
+      book.addAddress(next, next);
+    }
+    const network = wireCrawlNetwork({
+      transport: world.network.transport('50.1.1.1'),
+      nodeKey: world.key(),
+      network: 'test-chain',
+      moniker: 'crawler',
+      clock: world.clock,
+      random: world.random,
+      engine: world.engine,
+    });
+    const found: string[] = [];
+    const walk = (async () => {
+      for await (const visit of crawl({ network, roots: [nodes[0]!.address], clock: world.clock })) {
+        found.push(`${visit.depth} ${visit.info?.moniker ?? visit.address.ip} ${visit.outcome}`);
+      }
+    })();
+    await world.wait(walk, 600_000);
+    expect(found).toEqual([
+      '0 20.1.1.1 answered',
+      '1 21.1.1.1 answered',
+      '2 22.1.1.1 answered',
+      '3 23.1.1.1 answered',
+      '4 99.1.1.1 unreachable',
+    ]);
+    await world.clock.advance(60_000);
+    for (const { node, book } of nodes) expect([node.peers.size, book.size, book.banCount]).toEqual([0, 1, 0]);
+  });
+
+  test('crawl over the wire: a peer of another network is not reached, one without answers is silent', async () => {
+    const other = await world.node(ips[0], { ofSwitch: { network: 'other-chain' } });
+    const mute = await world.hand(ips[1]);
+    const network = wireCrawlNetwork({
+      transport: world.network.transport('50.1.1.1'),
+      nodeKey: world.key(),
+      network: 'test-chain',
+      clock: world.clock,
+      random: world.random,
+      engine: world.engine,
+    });
+    const roots = [other.address, { id: mute.node.id, ip: ips[1], port: 1 }];
+    const found: string[] = [];
+    const walk = (async () => {
+      for await (const { address, outcome, error } of crawl({ network, roots, clock: world.clock })) {
+        found.push(`${address.ip} ${outcome} ${(error as { code?: string }).code}`);
+      }
+    })();
+    await world.wait(walk, 600_000);
+    expect(found.sort()).toEqual([`${ips[0]} unreachable INCOMPATIBLE`, `${ips[1]} silent TIMEOUT`]);
+    expect(mute.heard).toEqual([{ type: 'pex_request' }]);
+  });
+});
