@@ -163,7 +163,7 @@ export class BulkWindow {
     if (hasSmall) this.#smallMs = nowMs;
     if (!this.#hasMessageUnpinged) return;
     this.#hasMessageUnpinged = false;
-    if (this.#options.isPingBehindMessages && this.#replyFlush.decide(nowMs)) this.#isPingChosen = true;
+    if (this.#options.isPingBehindMessages && this.#replyFlush.decide(hasSmall, nowMs)) this.#isPingChosen = true;
   }
 
   /**
@@ -207,6 +207,7 @@ export class BulkWindow {
     this.#isEofPing = this.#eofsSent > this.#eofsPinged;
     this.#eofsPinged = this.#eofsSent;
     this.#isPingChosen = false;
+    this.#replyFlush.pingSent();
     this.#receivedBytesAtPing = this.#receivedBytes;
     this.#pingTokens -= 1;
   }

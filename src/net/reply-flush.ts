@@ -38,15 +38,24 @@ export class ReplyFlush {
     return this.#with.samples >= SAMPLES_MIN && samples >= SAMPLES_MIN && replyMs < this.#with.replyMs + WORTH_MS;
   }
 
-  /** Messages go out now and nothing is measured: says whether with a ping behind them. */
-  decide(nowMs: number): boolean {
-    const isPinged = this.#choose();
+  /**
+   * Messages go out now: says whether a ping is to follow them.
+   *
+   * @param isMeasured - one of them is short, so that a reply may come soon.
+   */
+  decide(isMeasured: boolean, nowMs: number): boolean {
     // Messages that are still unanswered would blur the measurement of these.
-    if (this.#measured === undefined || nowMs - this.#startMs > REPLY_MS_MAX) {
-      this.#measured = isPinged ? this.#with : this.#without;
-      this.#startMs = nowMs;
-    }
+    const isFree = this.#measured === undefined || nowMs - this.#startMs > REPLY_MS_MAX;
+    if (!isMeasured || !isFree) return !this.isPingUseless;
+    const isPinged = this.#choose();
+    this.#measured = isPinged ? this.#with : this.#without;
+    this.#startMs = nowMs;
     return isPinged;
+  }
+
+  /** A ping goes out, for whatever reason: what was to be measured without one cannot be. */
+  pingSent(): void {
+    if (this.#measured === this.#without) this.#measured = undefined;
   }
 
   /** The peer has sent something that is no pong. */

@@ -11,7 +11,7 @@ export const WINDOW_GAIN_MAX = 16;
 
 /** Time over which a rate is measured, in ms, and pongs that it takes at least. */
 const MEASURE_MS = 150;
-const PONGS_MIN = 3;
+const PONGS_MIN = 6;
 
 /** Rise of the rate that shows that a doubled window was worth it. */
 const WORTH_FACTOR = 1.3;
