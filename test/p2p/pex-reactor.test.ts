@@ -63,6 +63,30 @@ describe('PEX on switches, after p2p/pex/pex_reactor_test.go', () => {
     world = new PexWorld();
   });
 
+  test('Basic: channel 0x00, priority 1, 10 messages to send, messages of 64 000 bytes', async () => {
+    const { id, priority, sendQueueCapacity, recvMessageCapacity } = PexChannel.descriptor;
+    expect([id, priority, sendQueueCapacity, recvMessageCapacity]).toEqual([0, 1, 10, 64_000]);
+    const { node } = await world.node(ips[0]);
+    expect([...node.nodeInfo.channels]).toEqual([0]);
+  });
+
+  test('seeds whose names do not resolve yet are tried again after 30 s', async () => {
+    const seed = await world.node(ips[0]);
+    let lookups = 0;
+    const resolve = async (): Promise<string | undefined> => {
+      lookups += 1;
+      return lookups > 1 ? ips[0] : undefined;
+    };
+    const node = await world.node(ips[1], { seeds: [`${seed.node.id}@seed.example:1`], resolve });
+    await world.clock.advance(29_000);
+    expect(node.node.peers.size).toBe(0);
+    await world.clock.advanceUntil(() => node.node.peers.size === 1, 5000);
+    expect(world.logs.filter(({ level }) => level === 'error').map(({ message }) => message)).toEqual([
+      'peer exchange cannot begin',
+    ]);
+    world.logs.length = 0;
+  });
+
   test('Running: nodes that know one other each come to be connected to all', async () => {
     const first = await world.node(ips[0]);
     const nodes = [first];
