@@ -10,11 +10,11 @@ import { at, engine } from './pex-rig.ts';
 
 const buckets = new AddressBookBuckets((bytes) => engine.hash('sha256', bytes), 'a key', true);
 
-/** How many different buckets each of 40 groups reaches. */
+/** How many different buckets each of 60 groups reaches. */
 function reached(indexOf: (group: number, member: number) => number): { counts: number[]; indices: Set<number> } {
   const indices = new Set<number>();
-  const counts = Array.from({ length: 40 }, (_, group) => {
-    const own = new Set(Array.from({ length: 250 }, (_, member) => indexOf(group, member)));
+  const counts = Array.from({ length: 60 }, (_, group) => {
+    const own = new Set(Array.from({ length: 200 }, (_, member) => indexOf(group, member)));
     for (const index of own) indices.add(index);
     return own.size;
   });
