@@ -118,8 +118,7 @@ export class PexExchange {
       this.#ban(peer, new P2pError('FLOOD', `${text}: ${requestIntervalMs} ms must pass`));
       return;
     }
-    // The very first leaves no trace, so that the pause counts from the second, as upstream has it.
-    if (state.requestCount > 1) state.lastRequestMs = nowMs;
+    state.lastRequestMs = nowMs;
     this.#answer(peer, book.getSelection());
   }
 
