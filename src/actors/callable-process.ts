@@ -17,7 +17,7 @@ export abstract class CallableProcess extends Process {
   abstract terminate(reason: ExitReason): PromiseLike<void> | undefined;
 
   call(tag: string, payload?: unknown, options?: CallOptions): Promise<unknown> {
-    if (options !== undefined) return this.#callWith(tag, payload, options);
+    if (options !== undefined || this.host.isPropagatingDeadlines) return this.#callWith(tag, payload, options ?? {});
     return new Promise((resolve, reject) => {
       const caller = currentProcess();
       const request = new Request(this, tag, payload, CALL_TIMEOUT_MS_DEFAULT, caller, resolve, reject);
@@ -30,7 +30,8 @@ export abstract class CallableProcess extends Process {
   #callWith(tag: string, payload: unknown, options: CallOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const caller = options.caller === undefined ? currentProcess() : asProcess(options.caller);
-      const timeoutMs = checkTimeout(options.timeoutMs ?? CALL_TIMEOUT_MS_DEFAULT);
+      const asked = checkTimeout(options.timeoutMs ?? CALL_TIMEOUT_MS_DEFAULT);
+      const timeoutMs = this.host.isPropagatingDeadlines ? within(caller, asked) : asked;
       const request = new Request(this, tag, payload, timeoutMs, caller, resolve, reject);
       const { signal } = options;
       if (signal?.aborted === true) {
@@ -105,6 +106,15 @@ export abstract class CallableProcess extends Process {
       if (!this.isTerminating) this.deliver(systemMessage('stop', undefined, () => this.terminate(reason)));
     });
   }
+}
+
+/** At most what is left of the call that `caller` serves: who asked first waits no longer than that. */
+function within(caller: Process | undefined, timeoutMs: number): number {
+  const outer = caller?.serving;
+  if (caller === undefined || outer === undefined) return timeoutMs;
+  // Not stamped yet: it came in this very turn, so all of its time is left.
+  const leftMs = outer.deadlineMs === 0 ? outer.timeoutMs : outer.deadlineMs - caller.host.clock.monotonicMs();
+  return Math.min(timeoutMs, Math.max(0, Math.ceil(leftMs)));
 }
 
 /** A timeout as it is, if it is one. @throws RangeError @internal */

@@ -28,6 +28,8 @@ export interface ProcessHost {
   readonly longHandlerMs: number | undefined;
   /** Calls that would wait for each other in a circle are refused. */
   readonly isDetectingCallCycles: boolean;
+  /** A call made while another is served waits no longer than that one. */
+  readonly isPropagatingDeadlines: boolean;
   /** Puts a process with messages into the run queue. */
   schedule(process: Mailbox): void;
   /** Counts one handled message; true when the process has to let go. */

@@ -48,6 +48,9 @@ export interface DebugEvent {
   readonly state: unknown;
 }
 
+/** Told of the end of a process. @internal */
+export type ExitHook = (reason: ExitReason) => void;
+
 /** @internal */
 export class ProcessExtras {
   /** Continues; while suspended also sys requests and the exit of the parent. */
@@ -60,11 +63,12 @@ export class ProcessExtras {
   monitors: Set<MonitorRef> | undefined = undefined;
   timers: Set<TimerRef> | undefined = undefined;
   aliases: Set<Alias> | undefined = undefined;
-  exitHooks: Set<(reason: ExitReason) => void> | undefined = undefined;
+  exitHooks: ExitHook | Set<ExitHook> | undefined = undefined;
   aborter: AbortController | undefined = undefined;
   name: string | undefined = undefined;
   label: string | undefined = undefined;
-  exit: { readonly reason: ExitReason; readonly parent: Pid | undefined } | undefined = undefined;
+  exitReason: ExitReason | undefined = undefined;
+  exitParent: Pid | undefined = undefined;
   idleTimer: TimerRef | undefined = undefined;
   idleTimeoutMs = 0;
   idleMessage: unknown = undefined;

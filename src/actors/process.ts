@@ -14,6 +14,7 @@ import type { ExitReason } from './exit-reason.ts';
 import { currentMailbox, Flag, failRequest, Mailbox, type ProcessHost } from './mailbox.ts';
 import { exitMessage, infoMessage, type Message, MessageKind } from './message.ts';
 import type { Alias, Destination, Down, MonitorRef, Pid, Self, TimerRef } from './pid.ts';
+import type { ProcessExtras } from './process-extras.ts';
 import type { Request, RequestOwner } from './request.ts';
 
 export type { Alias, Destination, Down, Exit, MonitorRef, Pid, Self, Timeout, TimerRef } from './pid.ts';
@@ -78,7 +79,7 @@ export abstract class Process extends Mailbox implements Self, RequestOwner {
 
   /** Why it ended; `undefined` while it lives. */
   get exitReason(): ExitReason | undefined {
-    return this.extras?.exit?.reason;
+    return this.extras?.exitReason;
   }
 
   get ancestors(): readonly Pid[] {
@@ -122,7 +123,7 @@ export abstract class Process extends Mailbox implements Self, RequestOwner {
 
   /** Whether `other` started it with a link; true also after its end, as long as it is asked in the same turn or later. */
   wasLinkedTo(other: Process): boolean {
-    return this.isLinkedTo(other) || this.extras?.exit?.parent === other;
+    return this.isLinkedTo(other) || this.extras?.exitParent === other;
   }
 
   /** Its links, in no particular order. */
@@ -222,10 +223,13 @@ export abstract class Process extends Mailbox implements Self, RequestOwner {
   /** Calls `hook` with the reason when this process has ended; the returned function takes it back. */
   onExit(hook: (reason: ExitReason) => void): () => void {
     const extras = this.more();
-    extras.exitHooks ??= new Set();
-    extras.exitHooks.add(hook);
+    // One hook is the common case and costs no set.
+    if (extras.exitHooks === undefined) extras.exitHooks = hook;
+    else if (extras.exitHooks instanceof Set) extras.exitHooks.add(hook);
+    else extras.exitHooks = new Set([extras.exitHooks, hook]);
     return () => {
-      extras.exitHooks?.delete(hook);
+      if (extras.exitHooks === hook) extras.exitHooks = undefined;
+      else if (extras.exitHooks instanceof Set) extras.exitHooks.delete(hook);
     };
   }
 
@@ -246,7 +250,9 @@ export abstract class Process extends Mailbox implements Self, RequestOwner {
   end(reason: ExitReason): void {
     if (!this.isAlive) return;
     this.flags |= Flag.dead;
-    this.more().exit = { reason, parent: this.parent };
+    const extras = this.more();
+    extras.exitReason = reason;
+    extras.exitParent = this.parent;
     ending.push(this);
     if (isEnding) return;
     isEnding = true;
@@ -261,15 +267,12 @@ export abstract class Process extends Mailbox implements Self, RequestOwner {
   announceEnd(reason: ExitReason): void {
     this.host.forget(this);
     const { extras } = this;
-    if (extras !== undefined) {
-      for (const timer of extras.timers ?? []) timer.cancel();
-      extras.timers = undefined;
-      for (const alias of extras.aliases ?? []) (alias as ProcessAlias).isActive = false;
-      extras.aliases = undefined;
-    }
+    if (extras !== undefined) this.#dropTimers(extras);
     this.#failRequests(reason);
-    for (const monitor of extras?.monitors ?? []) dropWatcher(monitor as Monitor);
-    if (extras !== undefined) extras.monitors = undefined;
+    if (extras?.monitors !== undefined) {
+      for (const monitor of extras.monitors) dropWatcher(monitor as Monitor);
+      extras.monitors = undefined;
+    }
     const { watchers, linkSlot: links } = this;
     this.watchers = undefined;
     this.linkSlot = undefined;
@@ -282,39 +285,55 @@ export abstract class Process extends Mailbox implements Self, RequestOwner {
     this.#runHooks(reason);
   }
 
+  #dropTimers(extras: ProcessExtras): void {
+    if (extras.timers !== undefined) {
+      for (const timer of extras.timers) timer.cancel();
+      extras.timers = undefined;
+    }
+    if (extras.aliases !== undefined) {
+      for (const alias of extras.aliases) (alias as ProcessAlias).isActive = false;
+      extras.aliases = undefined;
+    }
+  }
+
   #runHooks(reason: ExitReason): void {
     const { extras } = this;
     if (extras === undefined) return;
     const hooks = extras.exitHooks;
     extras.exitHooks = undefined;
-    for (const hook of hooks ?? []) {
-      try {
-        hook(reason);
-      } catch (error) {
-        this.host.logger.error(`${this.label}: exit hook failed`, { error: describeReason(error) });
-      }
+    if (hooks instanceof Set) for (const hook of hooks) this.#runHook(hook, reason);
+    else if (hooks !== undefined) this.#runHook(hooks, reason);
+    if (extras.aborter !== undefined) extras.aborter.abort();
+  }
+
+  #runHook(hook: (reason: ExitReason) => void, reason: ExitReason): void {
+    try {
+      hook(reason);
+    } catch (error) {
+      this.host.logger.error(`${this.label}: exit hook failed`, { error: describeReason(error) });
     }
-    extras.aborter?.abort();
   }
 
   #failRequests(reason: ExitReason): void {
-    this.serving?.fail('EXIT', reason);
+    if (this.serving !== undefined) this.serving.fail('EXIT', reason);
     this.serving = undefined;
     const { extras } = this;
     if (extras !== undefined) {
-      for (const request of extras.deferred ?? []) request.fail('EXIT', reason);
+      if (extras.deferred !== undefined) for (const request of extras.deferred) request.fail('EXIT', reason);
       extras.deferred = undefined;
-      for (const message of extras.systemLane?.toArray() ?? []) failRequest(message, 'EXIT', reason);
-      for (const message of extras.urgentLane?.toArray() ?? []) failRequest(message, 'EXIT', reason);
+      if (extras.systemLane !== undefined) failAll(extras.systemLane, reason);
+      if (extras.urgentLane !== undefined) failAll(extras.urgentLane, reason);
       extras.systemLane = undefined;
       extras.urgentLane = undefined;
     }
     const { mailbox } = this;
     this.mailbox = undefined;
-    if (mailbox !== undefined && mailbox.length > 0) {
-      for (const message of mailbox.toArray()) failRequest(message, 'EXIT', reason);
-    }
+    if (mailbox !== undefined && mailbox.length > 0) failAll(mailbox, reason);
   }
+}
+
+function failAll(messages: RingQueue<Message>, reason: ExitReason): void {
+  for (const message of messages.toArray()) failRequest(message, 'EXIT', reason);
 }
 
 function addLink(process: Process, other: Process): void {

@@ -38,6 +38,12 @@ export interface ActorSystemOptions {
    * make before their first `await`. Default false.
    */
   readonly isDetectingCallCycles?: boolean;
+  /**
+   * A call that a callback makes while it serves another waits at most as long as that one has left; further on it travels
+   * the same way. Sees what {@link ActorSystemOptions.isDetectingCallCycles} sees, and calls that name their `caller`.
+   * Default false.
+   */
+  readonly isPropagatingDeadlines?: boolean;
   /** Who runs next; default: first come, first served. A test kit passes a seeded one. */
   readonly scheduler?: Scheduler;
 }
@@ -74,6 +80,8 @@ export class ActorSystem implements ProcessHost {
   readonly longHandlerMs: number | undefined;
   /** @internal */
   readonly isDetectingCallCycles: boolean;
+  /** @internal */
+  readonly isPropagatingDeadlines: boolean;
   readonly #scheduler: Scheduler | undefined;
   readonly #names = new Map<string, Mailbox>();
   readonly #ready = new RingQueue<Mailbox>();
@@ -94,6 +102,7 @@ export class ActorSystem implements ProcessHost {
     this.timers = new TimerQueue(this.clock);
     this.longHandlerMs = options.longHandlerMs;
     this.isDetectingCallCycles = options.isDetectingCallCycles ?? false;
+    this.isPropagatingDeadlines = options.isPropagatingDeadlines ?? false;
     this.#scheduler = options.scheduler;
     this.#scheduler?.attach({ onFailure: (process, error) => this.#failed(process as Mailbox, error) });
     this.deadlines = new DeadlineQueue<Request>(this.clock, (request) => {
