@@ -5,6 +5,8 @@
  * out a pause that doubles with each failure. `archethic-node p2p/client/connection.ex`; differs from it: pauses have jitter,
  * a timer of an answered request cannot reach it, and nothing a remote sends can end it.
  */
+
+import { type ExitReason, isCleanExit } from '../actors/exit-reason.ts';
 import { type ActionContext, GenStatem, type StatemState } from '../actors/gen-statem.ts';
 import { asProcess } from '../actors/process.ts';
 import type { Info, Protocol, ServerRef } from '../actors/protocol.ts';
@@ -20,7 +22,8 @@ import { formatNetAddress } from '../net/net-address.ts';
 import type { ByteStream } from '../net/transport.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import { type ConnectionEvent, type ConnectionState, connectionMachine } from './connection-machine.ts';
-import type { NodeContext } from './node-context.ts';
+import { P2pError } from './errors.ts';
+import { type NodeContext, noteFault } from './node-context.ts';
 import type { MailboxRef } from './node-mailbox.ts';
 import type { PeerAddress } from './peer-address.ts';
 import { Reader, type ReaderRole } from './reader.ts';
@@ -60,6 +63,8 @@ export class Connection extends GenStatem<typeof connectionMachine, [ConnectionO
   #backoffTimer: Timer | undefined;
   #lastDialMs = Number.NEGATIVE_INFINITY;
   #dialing: AbortController | undefined;
+  /** Its supervisor stops the whole remote: the calls of the mailbox end with that, not with this connection. */
+  #isShutDown = false;
 
   override readonly actions: Readonly<Record<string, (context: ActionContext<ConnectionEvent>) => void>> = {
     dial: () => this.#dial(),
@@ -80,16 +85,25 @@ export class Connection extends GenStatem<typeof connectionMachine, [ConnectionO
     this.self.trapExit(true);
     options.context.registry.register(`connection/${options.peer.publicKey.hex}`, this.self, undefined);
     options.counters.state = 'idle';
-    this.self.signal.addEventListener('abort', () => this.#release(), { once: true });
+    this.self.signal.addEventListener('abort', () => this.#ended(), { once: true });
     this.#post({ type: 'dial' });
   }
 
   override handleInfo(message: Info<Protocol>, state: StatemState): NoReply<StatemState> {
-    if (message.type === 'down') this.#post({ type: 'closed', reason: message.reason });
+    if (message.type === 'down') {
+      const { reason } = message;
+      const tell = (): void => {
+        if (this.self.isAlive) this.#post({ type: 'closed', reason });
+      };
+      // A reader that is shut down goes before this process does, when the whole remote is stopped: that is waited for.
+      if (reason === 'shutdown') this.#options.context.clock.defer(tell);
+      else tell();
+    }
     return noreply(state);
   }
 
-  override terminate(reason: unknown, state: StatemState): void {
+  override terminate(reason: ExitReason, state: StatemState): void {
+    this.#isShutDown = isCleanExit(reason);
     if (this.state !== 'stopped') this.raise({ type: 'stop' });
     super.terminate(reason, state);
   }
@@ -144,18 +158,32 @@ export class Connection extends GenStatem<typeof connectionMachine, [ConnectionO
 
   /** What the reader of one connection does with what it reads: all of it belongs to the calls of this remote. */
   #role(): ReaderRole {
-    const { context, peer, mailbox } = this.#options;
+    const { context, peer, counters, mailbox } = this.#options;
     let link: ArchethicLink;
+    let sentBefore = 0;
+    let replies = 0;
     return {
       verifyWith: peer.publicKey,
+      frameBytesMax: context.limits.frameBytesMax,
       idleTimeoutMs: 0, // heartbeats watch over this direction
+      isFull: false, // what it reads goes to the mailbox, which never makes a reader wait
       opened: (opened) => {
         link = opened;
+        sentBefore = counters.sent;
         this.#latest = opened;
         if (this.self.isAlive && this.state === 'dialing') this.#post({ type: 'dialed', link });
         else link.destroy();
       },
       received: (envelop: OpenedEnvelop, value: MessageValue) => {
+        replies += 1;
+        // Late ones are no fault; more than were asked for on this connection are.
+        if (replies > counters.sent - sentBefore) {
+          const text = `${link.remoteAddress} sent ${replies} replies to ${replies - 1} requests`;
+          const error = new P2pError('FLOOD', text);
+          noteFault(context, link.remoteAddress, peer.publicKey, error);
+          link.destroy(new NetError('REMOTE_FAULT', text, { cause: error }));
+          return;
+        }
         context.directory.seen(peer.publicKey);
         mailbox()?.cast('replied', { messageId: envelop.messageId, value });
       },
@@ -170,6 +198,7 @@ export class Connection extends GenStatem<typeof connectionMachine, [ConnectionO
         // The end of a connection before the latest says nothing about that one.
         if (this.self.isAlive && this.#latest === link) this.#post({ type: 'closed', reason });
       },
+      ended: () => {}, // the monitor tells
     };
   }
 
@@ -204,9 +233,11 @@ export class Connection extends GenStatem<typeof connectionMachine, [ConnectionO
   #disconnected(reason: unknown): void {
     const { context, peer, mailbox } = this.#options;
     const remoteAddress = this.#link?.remoteAddress ?? formatNetAddress(peer.address);
+    this.#link?.destroy();
+    this.#link = undefined; // first of all, so that the end is told once
     this.#release();
     context.directory.disconnected(peer.publicKey);
-    mailbox()?.cast('disconnected', reason);
+    if (!this.#isShutDown) mailbox()?.cast('disconnected', reason);
     const why = reason === undefined ? 'closed' : describeReason(reason);
     context.logger.info('disconnected', { peer: peer.publicKey.toString(), remoteAddress, reason: why });
     context.telemetry.emit('genmesh.connection.disconnected', {}, { publicKey: peer.publicKey, remoteAddress, reason });
@@ -252,6 +283,12 @@ export class Connection extends GenStatem<typeof connectionMachine, [ConnectionO
     this.#attempts = -1; // the retry counts one, so the next pause is the first again
     const restMs = Math.max(0, limits.backoffBaseMs - (clock.monotonicMs() - this.#lastDialMs));
     this.#backoffTimer = clock.setTimer(() => this.#post({ type: 'retry' }), restMs);
+  }
+
+  /** However this process ended, who waits for its connection hears of it. */
+  #ended(): void {
+    if (this.#link !== undefined) this.#disconnected(new NetError('CLOSED', 'the process of the connection ended'));
+    this.#release();
   }
 
   /** Lets go of socket, dial and timers; safe to call again. */

@@ -7,7 +7,9 @@ import { NetError } from '../net/errors.ts';
 import { formatNetAddress, type NetAddress } from '../net/net-address.ts';
 import type { ByteStream, TransportListener } from '../net/transport.ts';
 import type { DynamicSupervisor } from '../supervisor/dynamic-supervisor.ts';
-import type { NodeContext } from './node-context.ts';
+import { SupervisorError } from '../supervisor/errors.ts';
+import { P2pError } from './errors.ts';
+import { type NodeContext, noteFault } from './node-context.ts';
 import { Reader } from './reader.ts';
 import { RequestRole } from './request-role.ts';
 
@@ -57,16 +59,28 @@ export class Listener extends GenServer<ListenerState, Protocol, [ListenerOption
 function accept({ context, inbound, wakeUp }: ListenerOptions, stream: ByteStream): void {
   const { counters, limits, logger } = context;
   const { remoteAddress } = stream;
-  if (inbound.childCount >= limits.inboundConnectionsMax) {
+  const refuse = (): void => {
     counters.inboundRefused += 1;
-    logger.warn('too many connections, one refused', { remoteAddress, max: limits.inboundConnectionsMax });
+    const text = `${remoteAddress} refused: ${limits.inboundConnectionsMax} connections are open already`;
+    noteFault(context, remoteAddress, undefined, new P2pError('FLOOD', text));
     stream.destroy();
+  };
+  if (inbound.childCount >= limits.inboundConnectionsMax) {
+    refuse();
     return;
   }
-  counters.inboundAccepted += 1;
   const role = new RequestRole(context, wakeUp);
-  inbound.startChild(Reader.childSpec('reader', [context, stream, role], { restart: 'temporary' })).catch((error) => {
-    logger.warn('an accepted connection was dropped', { remoteAddress, reason: describeReason(error) });
-    stream.destroy();
-  });
+  inbound.startChild(Reader.childSpec('reader', [context, stream, role], { restart: 'temporary' })).then(
+    () => {
+      counters.inboundAccepted += 1;
+    },
+    (error) => {
+      // Of several in one turn, the last ones can find the room taken by the first.
+      if (error instanceof SupervisorError && error.code === 'MAX_CHILDREN') refuse();
+      else {
+        logger.warn('an accepted connection was dropped', { remoteAddress, reason: describeReason(error) });
+        stream.destroy();
+      }
+    },
+  );
 }

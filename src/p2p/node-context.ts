@@ -28,6 +28,8 @@ export type NodeEvents = {
     readonly publicKey: PublicKey | undefined;
     readonly error: CodedError;
   };
+  /** The node was told to disconnect from a remote, and its actors are gone. */
+  readonly released: { readonly publicKey: PublicKey };
   /** The node has stopped. */
   readonly stopped: { readonly reason: unknown };
 };
@@ -65,6 +67,8 @@ export interface NodeContext extends ParsedNodeOptions {
   registry: Registry<RegistryKey>;
   directory: NodeDirectory;
   listenAddress: NetAddress | undefined;
+  /** The node's supervisor has ended. */
+  isStopped: boolean;
 }
 
 /** @internal */
@@ -90,6 +94,7 @@ export function createNodeContext(options: ParsedNodeOptions): NodeContext {
     registry: undefined as unknown as Registry<RegistryKey>,
     directory: undefined as unknown as NodeDirectory,
     listenAddress: undefined,
+    isStopped: false,
   };
 }
 

@@ -76,6 +76,8 @@ export class NodeDirectory {
   readonly #self: PublicKey;
   /** By key in hex; oldest news first, so that the first row without a connection is the one to forget. */
   readonly #rows = new Map<string, Row>();
+  /** The last of them, if known: most news is of the same node as the news before. */
+  #newest: Row | undefined;
 
   /** @param options.self - the node's own key; to itself it is always available. */
   constructor(
@@ -107,7 +109,8 @@ export class NodeDirectory {
 
   /** Whether that node is available as seen from here. */
   isAvailable(publicKey: PublicKey): boolean {
-    return this.#rows.get(publicKey.hex)?.isAvailable ?? this.#self.equals(publicKey);
+    const row = this.#rows.get(publicKey.hex);
+    return row === undefined ? this.#self.equals(publicKey) : this.#refresh(row).isAvailable;
   }
 
   /**
@@ -127,6 +130,7 @@ export class NodeDirectory {
   takeAvailability(publicKey: PublicKey): number {
     const row = this.#rows.get(publicKey.hex);
     if (row === undefined) return 0;
+    this.#refresh(row);
     const seconds = Math.floor(this.#availableMs(row) / 1000);
     row.availableMs = 0;
     row.availableSinceMs = this.#clock.monotonicMs();
@@ -172,10 +176,15 @@ export class NodeDirectory {
 
   /** Marks away who has no connection and was silent for too long. @internal */
   sweep(): void {
-    const limitMs = this.#clock.monotonicMs() - this.#silenceMs;
-    for (const row of this.#rows.values()) {
-      if (row.isAvailable && row.connections === 0 && row.lastSeenMonotonicMs <= limitMs) this.#away(row);
-    }
+    for (const row of this.#rows.values()) this.#refresh(row);
+  }
+
+  /** Marks a silent node away, as of the moment its silence was too long, however much later that is noticed. */
+  #refresh(row: Row): Row {
+    if (!row.isAvailable || row.connections > 0) return row;
+    const silentMs = row.lastSeenMonotonicMs + this.#silenceMs;
+    if (silentMs <= this.#clock.monotonicMs()) this.#away(row, silentMs);
+    return row;
   }
 
   #rowOf(publicKey: PublicKey): Row {
@@ -194,6 +203,7 @@ export class NodeDirectory {
       availableMs: 0,
     };
     this.#rows.set(key, row);
+    this.#newest = row;
     return row;
   }
 
@@ -206,22 +216,24 @@ export class NodeDirectory {
   }
 
   #alive(row: Row): void {
+    this.#refresh(row);
     const nowMs = this.#clock.monotonicMs();
     row.lastSeenMs = this.#clock.wallMs();
     row.lastSeenMonotonicMs = nowMs;
-    const key = row.publicKey.hex;
-    if (this.#rows.size > 1) {
+    if (this.#newest !== row) {
+      const key = row.publicKey.hex;
       this.#rows.delete(key);
       this.#rows.set(key, row);
+      this.#newest = row;
     }
     if (row.isAvailable) return;
     row.isAvailable = true;
     row.availableSinceMs = nowMs;
   }
 
-  #away(row: Row): void {
+  #away(row: Row, atMs: number = this.#clock.monotonicMs()): void {
     if (!row.isAvailable) return;
-    row.availableMs = this.#availableMs(row);
+    row.availableMs += Math.max(0, atMs - row.availableSinceMs);
     row.isAvailable = false;
   }
 
@@ -230,6 +242,7 @@ export class NodeDirectory {
   }
 
   #entryOf(row: Row): NodeEntry {
+    this.#refresh(row);
     return {
       publicKey: row.publicKey,
       address: row.address,

@@ -6,9 +6,9 @@
  * wrap at 2^32 and skip those in flight; upstream's stop working there (`archethic-node client/connection.ex`).
  */
 import { GenServer } from '../actors/gen-server.ts';
-import type { CallHandlers, CastHandlers, ServerRef } from '../actors/protocol.ts';
+import type { CallHandlers, CastHandlers, Info, ServerRef } from '../actors/protocol.ts';
 import type { From } from '../actors/request.ts';
-import { noreply, reply } from '../actors/results.ts';
+import { type NoReply, noreply, reply } from '../actors/results.ts';
 import { CodedError } from '../base/errors.ts';
 import type { MessageType, MessageValue } from '../codec/message.ts';
 import { sealMessageEnvelop } from '../crypto/sealed-envelop.ts';
@@ -48,6 +48,8 @@ export interface MailboxState {
   readonly inFlight: Map<number, Outgoing>;
   nextId: number;
   link: ArchethicLink | undefined;
+  /** The link has no room for the oldest call: nothing is sealed again before it tells that it has. */
+  isCongested: boolean;
 }
 
 /** @internal */
@@ -65,7 +67,11 @@ export interface MailboxProtocol {
     drained(): void;
     disconnected(reason: unknown): void;
   };
+  info: { readonly type: 'retry' };
 }
+
+/** Pause before a message that found the send buffer full is tried again, in ms, when the link will not tell of room. */
+export const CONGESTION_RETRY_MS = 5;
 
 /** @internal */
 export type MailboxRef = ServerRef<MailboxProtocol>;
@@ -99,6 +105,7 @@ export class NodeMailbox extends GenServer<
       inFlight: new Map(),
       nextId: options.firstMessageId ?? 0,
       link: undefined,
+      isCongested: false,
     };
   }
 
@@ -138,10 +145,12 @@ export class NodeMailbox extends GenServer<
     },
     connected: (link, state) => {
       state.link = link;
+      state.isCongested = false;
       this.#pump(state);
       return noreply(state);
     },
     drained: (_, state) => {
+      state.isCongested = false;
       this.#pump(state);
       return noreply(state);
     },
@@ -157,6 +166,14 @@ export class NodeMailbox extends GenServer<
       return noreply(state);
     },
   });
+
+  override handleInfo(message: Info<MailboxProtocol>, state: MailboxState): NoReply<MailboxState> {
+    if (message.type === 'retry') {
+      state.isCongested = false;
+      this.#pump(state);
+    }
+    return noreply(state);
+  }
 
   override inspect(state: MailboxState): Readonly<Record<string, number>> {
     return { queue: state.queue.size, inFlight: state.inFlight.size };
@@ -183,12 +200,16 @@ export class NodeMailbox extends GenServer<
 
   /** Sends what may be sent, oldest first. */
   #pump(state: MailboxState): void {
-    const { queue, inFlight, context } = state;
+    const { queue, inFlight, context, link } = state;
     for (const outgoing of queue) {
-      if (state.link === undefined || !state.link.isOpen || inFlight.size >= context.limits.maxInFlight) break;
+      if (link?.isOpen !== true || state.isCongested || inFlight.size >= context.limits.maxInFlight) break;
       if (outgoing.from?.isPending !== false) {
-        const outcome = this.#transmit(outgoing, state.link, state);
-        if (outcome === 'congested') break;
+        if (this.#transmit(outgoing, link, state) === 'congested') {
+          state.isCongested = true;
+          // Below its high-water mark a stream does not tell when it has room again.
+          if (!link.isCongested) this.self.sendAfter({ type: 'retry' }, CONGESTION_RETRY_MS);
+          break;
+        }
       } else state.counters.dropped += 1;
       queue.delete(outgoing);
       state.queueBytes -= outgoing.message.length;

@@ -50,11 +50,16 @@ export interface NodeLimits {
   readonly sendBufferBytesMax: number;
   /** Largest frame accepted or sent, in bytes; a larger one ends the connection. Default 16 777 216. */
   readonly frameBytesMax: number;
+  /**
+   * The same for accepted connections, whose senders are not known yet; with `inboundConnectionsMax` it bounds the memory that
+   * strangers can take. Room for the longest transaction content upstream allows (3 145 728 bytes). Default 4 194 304.
+   */
+  readonly inboundFrameBytesMax: number;
   /** Accepted connections at a time; one more is closed at once. Default 1024. */
   readonly inboundConnectionsMax: number;
   /** An accepted connection on which no whole frame arrives for that long is closed, in ms; a heartbeat is a frame. Default 60 000. */
   readonly inboundIdleTimeoutMs: number;
-  /** Requests of one accepted connection in work at a time; then it is not read from until one is answered. Default 256. */
+  /** Requests of one accepted connection in work at a time; then it is not read from until half are answered. Default 256. */
   readonly requestsPerConnectionMax: number;
   /** Patience with a service, in ms; then the requester gets an Error message. Default 5000. */
   readonly serviceTimeoutMs: number;
@@ -86,6 +91,7 @@ export const NODE_LIMITS: {
   writeTimeoutMs: [30_000, 1, 3_600_000],
   sendBufferBytesMax: [33_554_432, 65_536, 2_147_483_647],
   frameBytesMax: [FRAME_BYTES_MAX_DEFAULT, 64, 2_147_483_647],
+  inboundFrameBytesMax: [4_194_304, 64, 2_147_483_647],
   inboundConnectionsMax: [1024, 1, 65_536],
   inboundIdleTimeoutMs: [60_000, 1, 86_400_000],
   requestsPerConnectionMax: [256, 1, 65_536],

@@ -12,41 +12,25 @@
  * registry, directory, services, remotes, keeper, inbound, listener (`rest_for_one`).
  */
 
-import type { ChildSpec, StartContext } from '../actors/child-spec.ts';
-import { ActorError } from '../actors/errors.ts';
-import { startServer } from '../actors/gen-server.ts';
 import { asProcess, type Pid } from '../actors/process.ts';
-import type { MaybePromise } from '../actors/protocol.ts';
-import { Registry } from '../actors/registry.ts';
 import type { CallOptions } from '../actors/request.ts';
 import { ActorSystem } from '../actors/system.ts';
 import type { Unsubscribe } from '../base/emitter.ts';
-import type { CodedError } from '../base/errors.ts';
-import type { InputFieldsOf, MessageType, ReplyOf } from '../codec/message.ts';
+import type { InputFieldsOf, MessageType, MessageValue, ReplyOf } from '../codec/message.ts';
 import type { CryptoEngine } from '../crypto/engine.ts';
 import type { PublicKey } from '../crypto/keys.ts';
-import { NetError } from '../net/errors.ts';
 import type { NetAddress } from '../net/net-address.ts';
-import { DynamicSupervisor } from '../supervisor/dynamic-supervisor.ts';
-import { Supervisor } from '../supervisor/supervisor.ts';
 import { formatTree, type TreeNode } from '../supervisor/tree.ts';
-import type { ConnectionRef } from './connection.ts';
-import { P2pError } from './errors.ts';
-import { Listener } from './listener.ts';
-import {
-  createNodeContext,
-  type NodeContext,
-  type NodeCounters,
-  type NodeEvents,
-  type RegistryKey,
-} from './node-context.ts';
-import { DirectoryServer, NodeDirectory } from './node-directory.ts';
+import { P2pError, stoppedError } from './errors.ts';
+import { createNodeContext, type NodeContext, type NodeCounters, type NodeEvents } from './node-context.ts';
+import type { NodeDirectory } from './node-directory.ts';
 import { type NodeOptions, parseNodeOptions } from './node-options.ts';
+import { type NodeTree, startTree } from './node-tree.ts';
 import { type PeerAddress, type PeerInput, toPeerAddress } from './peer-address.ts';
 import { type AnyMessageType, checkTimeout, encode, expectReply, Remote } from './remote.ts';
-import { type KeeperRef, RemoteKeeper, stoppedError, type WantedRemote } from './remote-keeper.ts';
+import type { WantedRemote } from './remote-keeper.ts';
 import { serve } from './request-role.ts';
-import { ServiceServer, type ServiceSpec } from './service.ts';
+import type { ServiceSpec } from './service.ts';
 
 /** What a node has counted, and its faults by error code. */
 export interface NodeStats extends Readonly<NodeCounters> {
@@ -56,20 +40,12 @@ export interface NodeStats extends Readonly<NodeCounters> {
 /** A message type or its id. */
 export type MessageKey = AnyMessageType | number;
 
-interface Parts {
-  readonly supervisor: Supervisor;
-  readonly keeper: () => KeeperRef;
-  readonly services: () => DynamicSupervisor;
-  readonly wanted: Map<string, WantedRemote>;
-}
-
 /** A local node; see the top of this file. */
 export class NodeSupervisor {
   readonly #context: NodeContext;
-  readonly #parts: Parts;
-  readonly #services = new Map<string, Supervisor>();
+  readonly #parts: NodeTree;
 
-  private constructor(context: NodeContext, parts: Parts) {
+  private constructor(context: NodeContext, parts: NodeTree) {
     this.#context = context;
     this.#parts = parts;
   }
@@ -86,7 +62,10 @@ export class NodeSupervisor {
     const system =
       parsed.system ?? new ActorSystem({ clock: parsed.clock, logger: parsed.logger, telemetry: parsed.telemetry });
     const parts = await startTree(context, system);
-    asProcess(parts.supervisor.pid).onExit((reason) => context.events.emit('stopped', { reason }));
+    asProcess(parts.supervisor.pid).onExit((reason) => {
+      context.isStopped = true;
+      context.events.emit('stopped', { reason });
+    });
     return new NodeSupervisor(context, parts);
   }
 
@@ -194,30 +173,17 @@ export class NodeSupervisor {
    * not know.
    */
   subscribe(message: MessageKey, server: Pid, options: { readonly replace?: boolean } = {}): void {
-    const type = this.#typeOf(message);
-    const { registry } = this.#context;
-    const key: RegistryKey = `message/${type.id}`;
-    const owner = registry.whereis(key);
-    if (owner !== undefined) {
-      if (owner !== server && options.replace !== true) {
-        throw new P2pError('ALREADY_SUBSCRIBED', `${type.name} (id ${type.id}) is served by ${owner.label}`);
-      }
-      if (owner === server && options.replace !== true) {
-        throw new P2pError('ALREADY_SUBSCRIBED', `${type.name} (id ${type.id}) is served by ${owner.label} already`);
-      }
-      registry.unregister(key, owner);
-    }
-    registry.register(key, server, undefined);
+    this.#parts.subscriptions.subscribe(this.#typeOf(message), server, options);
   }
 
   /** Takes a subscription back: requests of that kind are answered with Error. @returns whether `server` had it. */
   unsubscribe(message: MessageKey, server: Pid): boolean {
-    return this.#context.registry.unregister(`message/${this.#typeOf(message).id}`, server);
+    return this.#parts.subscriptions.unsubscribe(this.#typeOf(message), server);
   }
 
   /** The server subscribed to that kind of request. */
   subscriber(message: MessageKey): Pid | undefined {
-    return this.#context.registry.whereis(`message/${this.#typeOf(message).id}`);
+    return this.#parts.subscriptions.subscriber(this.#typeOf(message));
   }
 
   /**
@@ -227,28 +193,12 @@ export class NodeSupervisor {
    * @throws P2pError `ALREADY_SUBSCRIBED` (the id of a message, or of the service, is taken), `STOPPED`.
    */
   async startService(spec: ServiceSpec): Promise<void> {
-    if (this.#services.get(spec.id)?.pid.isAlive === true) {
-      throw new P2pError('ALREADY_SUBSCRIBED', `service ${spec.id} runs already`);
-    }
-    const subscribe = (message: MessageType, pid: Pid): void => this.subscribe(message, pid);
-    const child = ServiceServer.childSpec(spec.id, [spec, subscribe]);
-    try {
-      const supervisor = await this.#parts
-        .services()
-        .startChild(Supervisor.childSpec(spec.id, [child], { strategy: 'one_for_one', restart: 'temporary' }));
-      this.#services.set(spec.id, supervisor as unknown as Supervisor);
-    } catch (error) {
-      throw causeOf(error, P2pError) ?? stoppedError(error);
-    }
+    await this.#parts.services.start(spec);
   }
 
   /** Stops a service that `startService` started. @returns whether it ran. */
   async stopService(id: string): Promise<boolean> {
-    const supervisor = this.#services.get(id);
-    this.#services.delete(id);
-    if (supervisor?.pid.isAlive !== true) return false;
-    await this.#parts.services().terminateChild(supervisor.pid);
-    return true;
+    return this.#parts.services.stop(id);
   }
 
   /** Calls `listener` for each event of that kind until the returned function is called. */
@@ -293,12 +243,44 @@ export class NodeSupervisor {
     options: CallOptions,
   ): Promise<ReplyOf<M>> {
     const context = this.#context;
-    checkTimeout(options.timeoutMs ?? context.limits.callTimeoutMs);
+    const timeoutMs = checkTimeout(options.timeoutMs ?? context.limits.callTimeoutMs);
     const type: MessageType = message;
+    if (context.isStopped) throw new P2pError('STOPPED', 'the node is not running');
+    const { message: bytes } = encode(type, fields);
+    if (context.messages.byId(type.id) === undefined) {
+      throw new P2pError('ENCODE_FAILED', `${type.name} (id ${type.id}) is not in the node's catalog`);
+    }
     // Through the codec, so that a service sees what it would see from the wire.
-    const value = context.messages.decode(encode(type, fields).message);
+    const value: MessageValue = context.messages.decode(bytes);
     const request = { fields: value.fields, sender: this.publicKey, messageId: 0, remoteAddress: 'local' };
-    return expectReply(type, context.messages.decode(await serve(context, value, request))) as ReplyOf<M>;
+    const answer = await this.#settleBy(() => serve(context, value, request), type, timeoutMs, options.signal);
+    return expectReply(type, context.messages.decode(answer)) as ReplyOf<M>;
+  }
+
+  /** What `start` gives, or `TIMEOUT` or `ABORTED` when that comes first. */
+  #settleBy<T>(start: () => Promise<T>, type: MessageType, timeoutMs: number, signal?: AbortSignal): Promise<T> {
+    const { clock } = this.#context;
+    return new Promise((resolve, reject) => {
+      const finish = (): void => {
+        clock.clearTimer(timer);
+        signal?.removeEventListener('abort', abort);
+      };
+      const fail = (code: 'TIMEOUT' | 'ABORTED', what: string): void => {
+        finish();
+        reject(new P2pError(code, `${type.name} to this node itself ${what}`));
+      };
+      const abort = (): void => fail('ABORTED', 'was aborted by the caller');
+      const timer = clock.setTimer(() => fail('TIMEOUT', `timed out after ${timeoutMs} ms`), timeoutMs);
+      if (signal?.aborted === true) {
+        abort();
+        return;
+      }
+      signal?.addEventListener('abort', abort, { once: true });
+      start().then((value) => {
+        finish();
+        resolve(value);
+      }, reject);
+    });
   }
 
   #typeOf(message: MessageKey): MessageType {
@@ -307,82 +289,4 @@ export class NodeSupervisor {
     if (type === undefined) throw new RangeError(`message id ${id} is not in the node's catalog`);
     return type;
   }
-}
-
-async function startTree(context: NodeContext, system: ActorSystem): Promise<Parts> {
-  const { limits } = context;
-  const wanted = new Map<string, WantedRemote>();
-  const child = (id: string): unknown => (supervisor as Supervisor).child(id as never);
-  let inbound: DynamicSupervisor | undefined;
-  let remotes: DynamicSupervisor | undefined;
-  const wakeUp = (publicKey: PublicKey): void => {
-    const remote = wanted.get(publicKey.hex);
-    if (remote === undefined || remote.counters.state === 'connected') return;
-    const connection = context.registry.whereis(`connection/${publicKey.hex}`) as ConnectionRef | undefined;
-    connection?.cast('event', { type: 'wakeUp' });
-  };
-  const specs: ChildSpec[] = [
-    worker('registry', async (start) => {
-      context.registry = await Registry.startLink<RegistryKey>(start);
-      return context.registry;
-    }),
-    worker('directory', (start) => {
-      const { silenceMs, directoryCapacity } = limits;
-      context.directory = new NodeDirectory(context.clock, {
-        self: context.identity.publicKey,
-        silenceMs,
-        capacity: directoryCapacity,
-      });
-      return startServer(DirectoryServer, [context.directory], start);
-    }),
-    DynamicSupervisor.childSpec('services'),
-    supervisorSpec('remotes', async (start) => {
-      remotes = await DynamicSupervisor.startLink({ ...start, maxChildren: limits.remotesMax });
-      return remotes;
-    }),
-    worker('keeper', (start) => startServer(RemoteKeeper, [context, remotes as DynamicSupervisor, wanted], start)),
-    supervisorSpec('inbound', async (start) => {
-      inbound = await DynamicSupervisor.startLink({ ...start, maxChildren: limits.inboundConnectionsMax });
-      return inbound;
-    }),
-  ];
-  if (context.listen !== undefined) {
-    const address = context.listen;
-    specs.push(
-      worker('listener', (start) =>
-        startServer(Listener, [{ context, address, inbound: inbound as DynamicSupervisor, wakeUp }], start),
-      ),
-    );
-  }
-  let supervisor: Supervisor | undefined;
-  try {
-    supervisor = await Supervisor.startLink(specs, { strategy: 'rest_for_one', system });
-  } catch (error) {
-    throw causeOf(error, NetError) ?? error;
-  }
-  return {
-    supervisor,
-    keeper: () => child('keeper') as KeeperRef,
-    services: () => child('services') as DynamicSupervisor,
-    wanted,
-  };
-}
-
-function worker(id: string, start: (context: StartContext) => MaybePromise<Pid | { readonly pid: Pid }>): ChildSpec {
-  return { id, start };
-}
-
-function supervisorSpec(id: string, start: ChildSpec['start']): ChildSpec {
-  return { id, start, type: 'supervisor' };
-}
-
-/** The error of class `kind` that `error` wraps, at any depth up to 8. */
-function causeOf<T extends CodedError>(error: unknown, kind: new (...args: never[]) => T): T | undefined {
-  let inner = error;
-  for (let depth = 0; depth < 8; depth += 1) {
-    if (inner instanceof kind) return inner;
-    if (!(inner instanceof Error)) return undefined;
-    inner = inner.cause ?? (inner instanceof ActorError ? inner.reason : undefined);
-  }
-  return undefined;
 }

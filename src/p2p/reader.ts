@@ -7,7 +7,7 @@
  */
 import { GenServer } from '../actors/gen-server.ts';
 import { asProcess } from '../actors/process.ts';
-import type { CastHandlers, ServerRef } from '../actors/protocol.ts';
+import type { CastHandlers, MaybePromise, ServerRef } from '../actors/protocol.ts';
 import { type NoReply, noreply, type Stop, stop } from '../actors/results.ts';
 import { CodedError } from '../base/errors.ts';
 import type { MessageValue } from '../codec/message.ts';
@@ -21,14 +21,21 @@ import { type NodeContext, noteFault } from './node-context.ts';
 /** Frames that wait for a reader before its socket is paused; it goes on when half of them are done. */
 export const READER_FRAMES_MAX = 256;
 
+/** Bytes of frames that wait for a reader before its socket is paused: 4 MiB; it goes on when half of them are done. */
+export const READER_BYTES_MAX: number = 4 * 1024 * 1024;
+
 /** What is done with what a reader reads. @internal */
 export interface ReaderRole {
   /** The key every signature must be by; without it, the key each envelop names. */
   readonly verifyWith: PublicKey | undefined;
+  /** Longest frame either way, in bytes. */
+  readonly frameBytesMax: number;
   /** A connection without a whole frame for that long is closed, in ms; 0 is off. */
   readonly idleTimeoutMs: number;
+  /** True while it takes nothing more; it calls `onRoom` when it does again. */
+  readonly isFull: boolean;
   /** The link stands; called once, first, in the reader's `init`. */
-  opened(link: ArchethicLink): void;
+  opened(link: ArchethicLink, onRoom: () => void): void;
   /** A message that verified. */
   received(envelop: OpenedEnvelop, message: MessageValue): void;
   /** The envelop verified and its message does not decode; the connection is about to be closed. */
@@ -36,8 +43,10 @@ export interface ReaderRole {
   heartbeat(): void;
   /** More can be sent again. */
   drained(): void;
-  /** The connection is over; called once, last. */
+  /** The connection is over; not called in a reader that was stopped before. */
   closed(reason: NetError | undefined): void;
+  /** The reader's process has ended, and its connection with it; called once, last, always. */
+  ended(): void;
 }
 
 /** @internal */
@@ -47,6 +56,10 @@ export interface ReaderState {
   readonly link: ArchethicLink;
   isPaused: boolean;
   frameCount: number;
+  /** Bytes of the frames in the mailbox. */
+  waitingBytes: number;
+  /** Lets the frame go on that waits for room in the role. */
+  goOn: (() => void) | undefined;
 }
 
 /** @internal */
@@ -54,8 +67,13 @@ export interface ReaderProtocol {
   cast: { frame(payload: Uint8Array): void; closed(reason: NetError | undefined): void };
 }
 
-/** Link errors that are the peer's fault; the others just end a connection. */
-const FAULTS_OF_LINK: ReadonlySet<string> = new Set(['FRAME_INVALID', 'FRAME_TRUNCATED', 'IDLE_TIMEOUT']);
+/** Link errors that count as faults of the peer; the others just end a connection. */
+const FAULTS_OF_LINK: ReadonlySet<string> = new Set([
+  'FRAME_INVALID',
+  'FRAME_TRUNCATED',
+  'IDLE_TIMEOUT',
+  'WRITE_TIMEOUT',
+]);
 
 /** @internal */
 export class Reader extends GenServer<ReaderState, ReaderProtocol, [NodeContext, ByteStream, ReaderRole]> {
@@ -65,43 +83,57 @@ export class Reader extends GenServer<ReaderState, ReaderProtocol, [NodeContext,
     const link = new ArchethicLink(stream, {
       clock: context.clock,
       logger: context.logger,
-      frameBytesMax: limits.frameBytesMax,
+      frameBytesMax: role.frameBytesMax,
       sendBufferBytesMax: limits.sendBufferBytesMax,
       writeTimeoutMs: limits.writeTimeoutMs,
       idleTimeoutMs: role.idleTimeoutMs,
       handlers: {
         onFrame: (payload) => {
+          state.waitingBytes += payload.length;
           self.cast('frame', payload);
-          if (!state.isPaused && asProcess(self).mailboxLength >= READER_FRAMES_MAX) {
-            state.isPaused = true;
-            link.pause();
+          if (state.waitingBytes >= READER_BYTES_MAX || asProcess(self).mailboxLength >= READER_FRAMES_MAX) {
+            this.#pause(state);
           }
         },
         onHeartbeat: () => role.heartbeat(),
         onDrain: () => role.drained(),
         onClose: (reason) => {
           // In the order of arrival: the frames that came before the end are handled first.
-          if (self.isAlive) self.cast('closed', reason);
-          else role.closed(reason);
+          self.cast('closed', reason);
+          state.goOn?.();
         },
       },
     });
-    const state: ReaderState = { context, role, link, isPaused: false, frameCount: 0 };
+    const state: ReaderState = {
+      context,
+      role,
+      link,
+      isPaused: false,
+      frameCount: 0,
+      waitingBytes: 0,
+      goOn: undefined,
+    };
     // However this process ends, its socket does not outlive it.
-    this.self.signal.addEventListener('abort', () => link.destroy(), { once: true });
-    role.opened(link);
+    const onEnd = (): void => {
+      link.destroy();
+      role.ended();
+    };
+    this.self.signal.addEventListener('abort', onEnd, { once: true });
+    role.opened(link, () => {
+      state.goOn?.();
+      this.#relax(state);
+    });
     return state;
   }
 
   override readonly handleCast: CastHandlers<ReaderState, ReaderProtocol> = this.casts({
-    frame: (payload, state) => {
-      state.frameCount += 1;
-      this.#read(payload, state);
-      if (state.isPaused && asProcess(this.self).mailboxLength <= READER_FRAMES_MAX / 2) {
-        state.isPaused = false;
-        state.link.resume();
-      }
-      return noreply(state);
+    frame: (payload, state): MaybePromise<NoReply<ReaderState>> => {
+      if (!state.role.isFull || !state.link.isOpen) return this.#frame(payload, state);
+      this.#pause(state);
+      const room = new Promise<void>((resolve) => {
+        state.goOn = resolve;
+      });
+      return room.then(() => this.#frame(payload, state));
     },
     closed: (reason, state): NoReply<ReaderState> | Stop<ReaderState> => {
       if (reason !== undefined && FAULTS_OF_LINK.has(reason.code)) {
@@ -114,6 +146,30 @@ export class Reader extends GenServer<ReaderState, ReaderProtocol, [NodeContext,
 
   override inspect(state: ReaderState): Readonly<Record<string, string | number>> {
     return { remote: state.link.remoteAddress, frames: state.frameCount };
+  }
+
+  #frame(payload: Uint8Array, state: ReaderState): NoReply<ReaderState> {
+    state.goOn = undefined;
+    state.frameCount += 1;
+    state.waitingBytes -= payload.length;
+    this.#read(payload, state);
+    if (state.role.isFull) this.#pause(state);
+    else if (state.isPaused) this.#relax(state);
+    return noreply(state);
+  }
+
+  #pause(state: ReaderState): void {
+    if (state.isPaused) return;
+    state.isPaused = true;
+    state.link.pause();
+  }
+
+  /** Lets the socket go on when neither the mailbox nor the role has too much in it. */
+  #relax(state: ReaderState): void {
+    if (!state.isPaused || state.role.isFull || state.waitingBytes > READER_BYTES_MAX / 2) return;
+    if (!this.self.isAlive || asProcess(this.self).mailboxLength > READER_FRAMES_MAX / 2) return;
+    state.isPaused = false;
+    state.link.resume();
   }
 
   #read(payload: Uint8Array, state: ReaderState): void {

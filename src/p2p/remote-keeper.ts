@@ -7,7 +7,6 @@
  */
 
 import type { ChildSpec, StartContext } from '../actors/child-spec.ts';
-import { ActorError } from '../actors/errors.ts';
 import { GenServer } from '../actors/gen-server.ts';
 import { asProcess, type Pid, send, type TimerRef } from '../actors/process.ts';
 import type { CallHandlers, Info, MaybePromise, ServerRef } from '../actors/protocol.ts';
@@ -17,7 +16,7 @@ import { formatNetAddress } from '../net/net-address.ts';
 import type { DynamicSupervisor } from '../supervisor/dynamic-supervisor.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { Connection, type ConnectionRef } from './connection.ts';
-import { P2pError } from './errors.ts';
+import { P2pError, stoppedError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
 import { type MailboxRef, NodeMailbox } from './node-mailbox.ts';
 import type { PeerAddress } from './peer-address.ts';
@@ -29,6 +28,8 @@ export interface WantedRemote {
   readonly counters: RemoteCounters;
   supervisor: Supervisor | undefined;
   revival: TimerRef | undefined;
+  /** It was disconnected from and forgotten; what still holds it gets `STOPPED`. */
+  isReleased: boolean;
 }
 
 interface KeeperState {
@@ -61,11 +62,10 @@ export class RemoteKeeper extends GenServer<
   [NodeContext, remotes: DynamicSupervisor, wanted: Map<string, WantedRemote>]
 > {
   init(context: NodeContext, remotes: DynamicSupervisor, wanted: Map<string, WantedRemote>): KeeperState {
-    // After a restart of the tables everything below was stopped: start it again.
     for (const [key, remote] of wanted) {
-      remote.supervisor = undefined;
-      remote.revival = undefined;
-      send(this.self, { type: 'revive', key });
+      remote.revival = undefined; // it died with the keeper before
+      if (remote.supervisor?.pid.isAlive === true) this.self.monitor(remote.supervisor.pid);
+      else send(this.self, { type: 'revive', key }); // after a restart of the tables everything was stopped
     }
     return { context, remotes, wanted };
   }
@@ -84,24 +84,30 @@ export class RemoteKeeper extends GenServer<
           );
           return reply({ error }, state);
         }
-        remote = { peer, counters: new RemoteCounters(), supervisor: undefined, revival: undefined };
+        remote = { peer, counters: new RemoteCounters(), supervisor: undefined, revival: undefined, isReleased: false };
         wanted.set(key, remote);
       } else if (!isSameAddress(remote.peer, peer) && remote.counters.state !== 'connected') {
         // A changed address replaces a connection that does not stand, and never one that does.
         remote.peer = peer;
         await this.#stop(state, remote);
       }
-      if (remote.counters.state !== 'connected') context.directory.learn(peer.publicKey, remote.peer.address);
-      await this.#start(state, remote);
+      try {
+        await this.#start(state, remote);
+      } catch (error) {
+        this.#reviveLater(state, remote, error);
+        return reply({ error: startError(remote, error) }, state);
+      }
       return reply({ remote }, state);
     },
     release: async (key, state): Promise<Reply<boolean, KeeperState>> => {
       const remote = state.wanted.get(key);
       if (remote === undefined) return reply(false, state);
       state.wanted.delete(key);
+      remote.isReleased = true;
       remote.revival?.cancel();
       await this.#stop(state, remote);
       remote.counters.state = 'stopped';
+      state.context.events.emit('released', { publicKey: remote.peer.publicKey });
       return reply(true, state);
     },
   });
@@ -120,28 +126,39 @@ export class RemoteKeeper extends GenServer<
     const remote = state.wanted.get(key);
     if (remote !== undefined) {
       remote.revival = undefined;
-      await this.#start(state, remote);
+      try {
+        await this.#start(state, remote);
+      } catch (error) {
+        // The keeper serves all the others: it must not fail because one of them does not start.
+        this.#reviveLater(state, remote, error);
+      }
     }
     return noreply(state);
   }
 
   #ended(state: KeeperState, pid: Pid, reason: unknown): void {
-    const { context, wanted } = state;
-    for (const [key, remote] of wanted) {
-      if (remote.supervisor?.pid !== pid) continue;
-      remote.supervisor = undefined;
-      const { reviveDelayMs } = context.limits;
-      context.logger.error('the supervisor of a remote gave up and is started again', {
-        peer: remote.peer.publicKey.toString(),
-        address: formatNetAddress(remote.peer.address),
-        afterMs: reviveDelayMs,
-        reason: describeReason(reason),
-      });
-      remote.revival = this.self.sendAfter({ type: 'revive', key }, reviveDelayMs);
+    for (const remote of state.wanted.values()) {
+      if (remote.supervisor?.pid === pid) this.#reviveLater(state, remote, reason);
     }
   }
 
+  #reviveLater({ context }: KeeperState, remote: WantedRemote, reason: unknown): void {
+    const { publicKey, address } = remote.peer;
+    const { reviveDelayMs } = context.limits;
+    context.logger.error('the supervisor of a remote gave up and is started again', {
+      peer: publicKey.toString(),
+      address: formatNetAddress(address),
+      afterMs: reviveDelayMs,
+      reason: describeReason(reason),
+    });
+    remote.supervisor = undefined;
+    remote.revival?.cancel();
+    remote.revival = this.self.sendAfter({ type: 'revive', key: publicKey.hex }, reviveDelayMs);
+  }
+
   async #start(state: KeeperState, remote: WantedRemote): Promise<void> {
+    const { publicKey, address } = remote.peer;
+    if (remote.counters.state !== 'connected') state.context.directory.learn(publicKey, address);
     if (remote.supervisor?.pid.isAlive === true) return;
     remote.revival?.cancel();
     remote.revival = undefined;
@@ -191,8 +208,9 @@ function isSameAddress(a: PeerAddress, b: PeerAddress): boolean {
   return formatNetAddress(a.address) === formatNetAddress(b.address);
 }
 
-/** The error of a call to a keeper that is gone. @internal */
-export function stoppedError(error: unknown): unknown {
-  if (!(error instanceof ActorError)) return error;
-  return new P2pError('STOPPED', `the node is not running: ${error.message}`, { cause: error });
+function startError({ peer }: WantedRemote, error: unknown): P2pError {
+  const stopped = stoppedError(error);
+  if (stopped instanceof P2pError) return stopped;
+  const text = `the actors of ${peer.publicKey} did not start: ${describeReason(error)}`;
+  return new P2pError('STOPPED', text, { cause: error });
 }

@@ -87,13 +87,16 @@ export class Remote {
   /**
    * Resolves when a connection stands, at once if one does.
    *
-   * @throws P2pError `TIMEOUT` after `timeoutMs` (default 5000); `STOPPED` when the remote was given up.
+   * @param options.timeoutMs - 1 to 3 600 000 ms, default 5000.
+   * @throws P2pError `TIMEOUT` after `timeoutMs`; `STOPPED` when the remote was given up or the node stopped. RangeError for
+   * a timeout out of range.
    */
-  connected(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+  async connected(options: { readonly timeoutMs?: number } = {}): Promise<void> {
     const { clock, events } = this.#context;
     const { publicKey } = this;
-    const timeoutMs = options.timeoutMs ?? NODE_LIMITS.callTimeoutMs[0];
-    if (this.state === 'connected') return Promise.resolve();
+    const timeoutMs = checkTimeout(options.timeoutMs ?? NODE_LIMITS.callTimeoutMs[0]);
+    if (this.#remote.isReleased || this.#context.isStopped) throw this.#givenUp();
+    if (this.state === 'connected') return;
     return new Promise((resolve, reject) => {
       const settle = (error?: P2pError): void => {
         clock.clearTimer(timer);
@@ -109,9 +112,16 @@ export class Remote {
         events.on('connected', (event) => {
           if (event.publicKey.equals(publicKey)) settle();
         }),
-        events.on('stopped', () => settle(new P2pError('STOPPED', 'the node was stopped'))),
+        events.on('released', (event) => {
+          if (event.publicKey.equals(publicKey)) settle(this.#givenUp());
+        }),
+        events.on('stopped', () => settle(this.#givenUp())),
       ];
     });
+  }
+
+  #givenUp(): P2pError {
+    return new P2pError('STOPPED', `${this.publicKey} is not connected to any more`);
   }
 
   async #request(message: MessageType, fields: unknown, options: CallOptions): Promise<MessageValue> {
@@ -126,7 +136,7 @@ export class Remote {
     const mailbox = context.registry.whereis(`node/${peer.publicKey.hex}`) as MailboxRef | undefined;
     const startMs = context.clock.monotonicMs();
     try {
-      if (mailbox === undefined) throw new P2pError('STOPPED', `${peer.publicKey} is not connected to any more`);
+      if (mailbox === undefined) throw this.#givenUp();
       const outcome = await mailbox.call('send', outgoing, { ...options, timeoutMs });
       if ('error' in outcome) throw outcome.error;
       counters.answered += 1;

@@ -5,9 +5,11 @@
  * The requester always gets an answer: a request nobody serves, and a service that fails, is late or answers nonsense, is
  * answered with the Error message (`network_issue`); upstream is silent there.
  */
+import { asProcess } from '../actors/process.ts';
 import type { ServerRef } from '../actors/protocol.ts';
 import { CodedError, describeReason } from '../base/errors.ts';
 import { ErrorMessage } from '../codec/archethic-node-messages.ts';
+import { FRAME_HEADER_BYTES } from '../codec/frame.ts';
 import type { MessageValue } from '../codec/message.ts';
 import type { PublicKey } from '../crypto/keys.ts';
 import { type OpenedEnvelop, sealMessageEnvelop } from '../crypto/sealed-envelop.ts';
@@ -21,6 +23,9 @@ import type { ServiceProtocol, ServiceRequest } from './service.ts';
 /** Window in which heartbeats of one connection are counted, in ms. */
 export const HEARTBEAT_WINDOW_MS = 10_000;
 
+/** Requests that may wait for one service; the next is answered with Error at once. */
+export const SERVICE_MAILBOX_MAX = 10_000;
+
 /** The Error message a requester gets when there is no better answer. */
 export const NO_ANSWER: Uint8Array = ErrorMessage.encode({ reason: 'network_issue' });
 
@@ -28,12 +33,14 @@ export const NO_ANSWER: Uint8Array = ErrorMessage.encode({ reason: 'network_issu
 export class RequestRole implements ReaderRole {
   readonly verifyWith: undefined = undefined;
   readonly idleTimeoutMs: number;
+  readonly frameBytesMax: number;
   readonly #context: NodeContext;
   readonly #wakeUp: (publicKey: PublicKey) => void;
   #link!: ArchethicLink;
   #sender: PublicKey | undefined;
+  #onRoom: () => void = () => {};
   #inWork = 0;
-  #isPaused = false;
+  #isFull = false;
   #heartbeats = 0;
   #heartbeatWindowMs = 0;
 
@@ -41,10 +48,17 @@ export class RequestRole implements ReaderRole {
     this.#context = context;
     this.#wakeUp = wakeUp;
     this.idleTimeoutMs = context.limits.inboundIdleTimeoutMs;
+    this.frameBytesMax = context.limits.inboundFrameBytesMax;
   }
 
-  opened(link: ArchethicLink): void {
+  /** From `requestsPerConnectionMax` requests in work until half of them are answered. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  opened(link: ArchethicLink, onRoom: () => void): void {
     this.#link = link;
+    this.#onRoom = onRoom;
     this.#context.counters.inboundOpen += 1;
   }
 
@@ -55,18 +69,15 @@ export class RequestRole implements ReaderRole {
     context.directory.seen(envelop.sender);
     this.#wakeUp(envelop.sender);
     this.#inWork += 1;
-    if (this.#inWork >= context.limits.requestsPerConnectionMax && !this.#isPaused) {
-      this.#isPaused = true;
-      this.#link.pause();
-    }
+    if (this.#inWork >= context.limits.requestsPerConnectionMax) this.#isFull = true;
     const { sender, messageId } = envelop;
     const { remoteAddress } = this.#link;
     serve(context, message, { fields: message.fields, sender, messageId, remoteAddress }).then((answer) => {
-      this.#answer(envelop, answer);
       this.#inWork -= 1;
-      if (this.#isPaused && this.#inWork <= context.limits.requestsPerConnectionMax / 2) {
-        this.#isPaused = false;
-        this.#link.resume();
+      this.#answer(envelop, answer);
+      if (this.#isFull && this.#inWork <= context.limits.requestsPerConnectionMax / 2) {
+        this.#isFull = false;
+        this.#onRoom();
       }
     });
   }
@@ -93,7 +104,9 @@ export class RequestRole implements ReaderRole {
     this.#link.sendHeartbeat();
   }
 
-  closed(): void {
+  closed(): void {}
+
+  ended(): void {
     this.#context.counters.inboundOpen -= 1;
   }
 
@@ -104,17 +117,36 @@ export class RequestRole implements ReaderRole {
 
   #answer(envelop: OpenedEnvelop, answer: Uint8Array): void {
     if (!this.#link.isOpen) return; // the requester has gone; there is nobody to tell
-    const { engine, identity, random } = this.#context;
-    const { messageId, sender } = envelop;
+    const { remoteAddress } = this.#link;
     try {
-      this.#link.send(
-        sealMessageEnvelop(engine, { messageId, message: answer, sender: identity, recipient: sender, random }),
-      );
+      let frame = this.#seal(envelop, answer);
+      if (!this.#fits(frame)) {
+        const { counters, logger } = this.#context;
+        counters.requestsAnswered -= 1;
+        counters.requestsFailed += 1;
+        logger.warn('an answer is too large to send, the requester gets Error', { remoteAddress, size: frame.length });
+        frame = this.#seal(envelop, NO_ANSWER);
+      }
+      this.#link.send(frame);
     } catch (error) {
-      if (!(error instanceof CodedError)) throw error;
       // A requester that does not read what it asked for, or a key that nothing can be sealed for.
-      this.#fault(error);
+      if (error instanceof CodedError) this.#fault(error);
+      else {
+        const text = `an answer to ${remoteAddress} failed: ${describeReason(error)}`;
+        this.#context.logger.error(text, { remoteAddress });
+        this.#link.destroy(new NetError('HANDLER_FAILED', text, { cause: error }));
+      }
     }
+  }
+
+  #seal({ messageId, sender }: OpenedEnvelop, message: Uint8Array): Uint8Array {
+    const { engine, identity, random } = this.#context;
+    return sealMessageEnvelop(engine, { messageId, message, sender: identity, recipient: sender, random });
+  }
+
+  #fits(frame: Uint8Array): boolean {
+    const { sendBufferBytesMax } = this.#context.limits;
+    return frame.length <= this.frameBytesMax && frame.length + FRAME_HEADER_BYTES <= sendBufferBytesMax;
   }
 }
 
@@ -129,6 +161,8 @@ export async function serve(context: NodeContext, message: MessageValue, request
   }
   const startMs = context.clock.monotonicMs();
   try {
+    const { mailboxLength } = asProcess(pid);
+    if (mailboxLength >= SERVICE_MAILBOX_MAX) throw new P2pError('QUEUE_FULL', `${mailboxLength} requests wait for it`);
     const server = pid as ServerRef<ServiceProtocol>;
     const value = await server.call(message.name, request, { timeoutMs: limits.serviceTimeoutMs });
     const answer = context.messages.encode(value);

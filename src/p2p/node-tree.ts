@@ -1,0 +1,107 @@
+/** The processes of one node, in start order: what each is made of, and what comes back when one of the tables fails. */
+import type { ChildSpec, StartContext } from '../actors/child-spec.ts';
+import { startServer } from '../actors/gen-server.ts';
+import type { Pid } from '../actors/process.ts';
+import type { MaybePromise } from '../actors/protocol.ts';
+import { Registry } from '../actors/registry.ts';
+import type { ActorSystem } from '../actors/system.ts';
+import type { PublicKey } from '../crypto/keys.ts';
+import { NetError } from '../net/errors.ts';
+import { DynamicSupervisor } from '../supervisor/dynamic-supervisor.ts';
+import { Supervisor } from '../supervisor/supervisor.ts';
+import type { ConnectionRef } from './connection.ts';
+import { causeOf } from './errors.ts';
+import { Listener } from './listener.ts';
+import type { NodeContext, RegistryKey } from './node-context.ts';
+import { DirectoryServer, NodeDirectory } from './node-directory.ts';
+import { type KeeperRef, RemoteKeeper, type WantedRemote } from './remote-keeper.ts';
+import { ServiceKeeper } from './service-keeper.ts';
+import { Subscriptions } from './subscriptions.ts';
+
+/** A running tree and the ways into it. @internal */
+export interface NodeTree {
+  readonly supervisor: Supervisor;
+  /** @throws SupervisorError `CHILD_NOT_RUNNING` on a node that was stopped. */
+  readonly keeper: () => KeeperRef;
+  readonly services: ServiceKeeper;
+  readonly subscriptions: Subscriptions;
+  /** Every remote that was connected to and not disconnected since, by key in hex. */
+  readonly wanted: ReadonlyMap<string, WantedRemote>;
+}
+
+/**
+ * Starts the tree. @throws NetError when the node cannot listen; nothing is left running then.
+ *
+ * @internal
+ */
+export async function startTree(context: NodeContext, system: ActorSystem): Promise<NodeTree> {
+  const wanted = new Map<string, WantedRemote>();
+  const subscriptions = new Subscriptions(context);
+  const services = new ServiceKeeper(context, subscriptions);
+  const specs = [...tableSpecs(context, services, subscriptions), ...connectionSpecs(context, wanted)];
+  try {
+    const supervisor = await Supervisor.startLink(specs, { strategy: 'rest_for_one', system });
+    const keeper = (): KeeperRef => supervisor.child('keeper') as KeeperRef;
+    return { supervisor: supervisor as unknown as Supervisor, keeper, services, subscriptions, wanted };
+  } catch (error) {
+    throw causeOf(error, NetError) ?? error;
+  }
+}
+
+/** Registry, directory, services. */
+function tableSpecs(context: NodeContext, services: ServiceKeeper, subscriptions: Subscriptions): ChildSpec[] {
+  const { silenceMs, directoryCapacity } = context.limits;
+  return [
+    worker('registry', async (start) => {
+      context.registry = await Registry.startLink<RegistryKey>(start);
+      subscriptions.restore();
+      return context.registry;
+    }),
+    worker('directory', (start) => {
+      const self = context.identity.publicKey;
+      context.directory = new NodeDirectory(context.clock, { self, silenceMs, capacity: directoryCapacity });
+      return startServer(DirectoryServer, [context.directory], start);
+    }),
+    supervisorSpec('services', (start) => services.startSupervisor(start)),
+  ];
+}
+
+/** Remotes, keeper, inbound, listener. */
+function connectionSpecs(context: NodeContext, wanted: Map<string, WantedRemote>): ChildSpec[] {
+  const { remotesMax, inboundConnectionsMax } = context.limits;
+  let remotes: DynamicSupervisor | undefined;
+  let inbound: DynamicSupervisor | undefined;
+  const specs: ChildSpec[] = [
+    supervisorSpec('remotes', async (start) => {
+      remotes = await DynamicSupervisor.startLink({ ...start, maxChildren: remotesMax });
+      return remotes;
+    }),
+    worker('keeper', (start) => startServer(RemoteKeeper, [context, remotes as DynamicSupervisor, wanted], start)),
+    supervisorSpec('inbound', async (start) => {
+      inbound = await DynamicSupervisor.startLink({ ...start, maxChildren: inboundConnectionsMax });
+      return inbound;
+    }),
+  ];
+  const { listen: address } = context;
+  if (address === undefined) return specs;
+  const wakeUp = (publicKey: PublicKey): void => {
+    const remote = wanted.get(publicKey.hex);
+    if (remote === undefined || remote.counters.state === 'connected') return;
+    const connection = context.registry.whereis(`connection/${publicKey.hex}`) as ConnectionRef | undefined;
+    connection?.cast('event', { type: 'wakeUp' });
+  };
+  specs.push(
+    worker('listener', (start) =>
+      startServer(Listener, [{ context, address, inbound: inbound as DynamicSupervisor, wakeUp }], start),
+    ),
+  );
+  return specs;
+}
+
+function worker(id: string, start: (context: StartContext) => MaybePromise<Pid | { readonly pid: Pid }>): ChildSpec {
+  return { id, start };
+}
+
+function supervisorSpec(id: string, start: ChildSpec['start']): ChildSpec {
+  return { id, start, type: 'supervisor' };
+}

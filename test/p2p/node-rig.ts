@@ -1,0 +1,199 @@
+/** Nodes in memory on virtual time, and ways to look at what they do. */
+import { asProcess, type Pid, type Process } from '../../src/actors/process.ts';
+import { ActorSystem } from '../../src/actors/system.ts';
+import { describeReason } from '../../src/base/errors.ts';
+import type { Logger } from '../../src/base/logger.ts';
+import { Telemetry } from '../../src/base/telemetry.ts';
+import { defaultEngine } from '../../src/crypto/default-engine.ts';
+import type { CryptoEngine, KeyOptions } from '../../src/crypto/engine.ts';
+import type { KeyPair } from '../../src/crypto/keys.ts';
+import { MemoryNetwork } from '../../src/net/memory-transport.ts';
+import { type NetAddress, parseNetAddress } from '../../src/net/net-address.ts';
+import type { Transport } from '../../src/net/transport.ts';
+import { builtInServices } from '../../src/p2p/built-in-services.ts';
+import type { NodeOptions } from '../../src/p2p/node-options.ts';
+import { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
+import { VirtualClock } from '../../src/sim/virtual-clock.ts';
+import type { TreeNode } from '../../src/supervisor/tree.ts';
+import { testMessages } from './messages.ts';
+import { plainEngine } from './plain-engine.ts';
+import { RawConnection, RawServer } from './raw-peer.ts';
+
+export interface WorldOptions {
+  readonly seed?: number;
+  readonly latencyMs?: number;
+  readonly chunkBytesMax?: number;
+  /** An engine that neither seals nor signs: fast. */
+  readonly isPlain?: boolean;
+}
+
+export interface TestNodeOptions extends Partial<NodeOptions> {
+  /** Start the built-in services; default true. */
+  readonly hasServices?: boolean;
+  /** Listen at all; default true. */
+  readonly isListening?: boolean;
+}
+
+/** A line a node logged. */
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** A network on a virtual clock with nodes on it. */
+export class World {
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly random: SeededRandom;
+  readonly network: MemoryNetwork;
+  readonly engine: CryptoEngine;
+  readonly logs: LogLine[] = [];
+  readonly nodes: NodeSupervisor[] = [];
+  readonly #systems = new Map<NodeSupervisor, ActorSystem>();
+
+  constructor(options: WorldOptions = {}) {
+    const { seed = 1, latencyMs, chunkBytesMax } = options;
+    this.random = new SeededRandom(seed);
+    this.network = new MemoryNetwork({
+      clock: this.clock,
+      random: this.random,
+      ...(latencyMs === undefined ? {} : { latencyMs }),
+      ...(chunkBytesMax === undefined ? {} : { chunkBytesMax }),
+    });
+    this.engine = options.isPlain === true ? plainEngine(defaultEngine()) : defaultEngine();
+  }
+
+  key(options?: KeyOptions): KeyPair {
+    return this.engine.generateKeyPair(this.random, options);
+  }
+
+  /** Takes what is logged, for tests of it. */
+  get logger(): Logger {
+    const at =
+      (level: string) =>
+      (message: string, fields: Readonly<Record<string, unknown>> = {}): void =>
+        void this.logs.push({ level, message, fields });
+    return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  }
+
+  /** A node on host `host`, listening at port 1. */
+  async node(host: string, options: TestNodeOptions = {}): Promise<NodeSupervisor> {
+    const { hasServices = true, isListening = true, ...rest } = options;
+    const { logger } = this;
+    const system = new ActorSystem({ clock: this.clock, logger, telemetry: new Telemetry(logger) });
+    const node = await NodeSupervisor.startLink({
+      identity: this.key(),
+      transports: [this.transport(host)],
+      messages: testMessages,
+      engine: this.engine,
+      random: this.random,
+      system,
+      ...(isListening ? { listen: `memory://${host}:1` } : {}),
+      ...rest,
+    });
+    if (hasServices) for (const service of builtInServices(node)) await node.startService(service);
+    this.nodes.push(node);
+    this.#systems.set(node, system);
+    return node;
+  }
+
+  /** The system a node's processes run in. */
+  systemOf(node: NodeSupervisor): ActorSystem {
+    return this.#systems.get(node) as ActorSystem;
+  }
+
+  transport(host: string): Transport {
+    return this.network.transport(host);
+  }
+
+  /** A raw listener on host `host`, port 1. */
+  server(host: string, identity: KeyPair = this.key()): Promise<RawServer> {
+    return RawServer.start(this.transport(host), parseNetAddress(`memory://${host}:1`), identity, this.engine);
+  }
+
+  /** A raw connection from host `host`. */
+  async dial(host: string, address: NetAddress | undefined, identity: KeyPair = this.key()): Promise<RawConnection> {
+    if (address === undefined) throw new Error('that node does not listen');
+    const pending = this.transport(host).dial(address, { timeoutMs: 4000 });
+    const stream = await this.wait(pending);
+    return new RawConnection(stream, identity, this.engine);
+  }
+
+  /** Lets time pass until `promise` settles, and gives what it gives. */
+  async wait<T>(promise: Promise<T>, durationMsMax?: number): Promise<T> {
+    const outcome = outcomeOf(promise);
+    await this.clock.advanceUntil(() => outcome.isSettled, durationMsMax);
+    return promise;
+  }
+
+  /** Stops every node; afterwards nothing is left on the clock. */
+  async stop(): Promise<void> {
+    for (const node of this.nodes) await this.wait(node.stop());
+    await this.clock.settle();
+  }
+}
+
+/** How a promise ended, as far as it has. */
+export interface Outcome<T> {
+  isSettled: boolean;
+  value: T | undefined;
+  /** The code of the error, or its description. */
+  code: string | undefined;
+  error: unknown;
+  /** How often it settled; a promise cannot more than once, so this counts callbacks. */
+  count: number;
+}
+
+/** Watches a promise without waiting. */
+export function outcomeOf<T>(promise: Promise<T>): Outcome<T> {
+  const outcome: Outcome<T> = { isSettled: false, value: undefined, code: undefined, error: undefined, count: 0 };
+  promise.then(
+    (value) => {
+      outcome.isSettled = true;
+      outcome.count += 1;
+      outcome.value = value;
+    },
+    (error) => {
+      outcome.isSettled = true;
+      outcome.count += 1;
+      outcome.error = error;
+      outcome.code = (error as { code?: string }).code ?? describeReason(error);
+    },
+  );
+  return outcome;
+}
+
+/** The node of the actor tree with these ids from the root down. */
+export function findNode(node: NodeSupervisor, ...path: string[]): TreeNode | undefined {
+  let found: TreeNode | undefined = node.tree();
+  for (const id of path) {
+    found = found?.children.find(
+      (child) => child.id === id || (id.endsWith('*') && child.id.startsWith(id.slice(0, -1))),
+    );
+  }
+  return found;
+}
+
+/** The process at these ids from the root down, to kill it. */
+export function findPid(node: NodeSupervisor, ...path: string[]): Pid {
+  const id = findNode(node, ...path)?.pid;
+  const seen = new Set<Process>();
+  const waiting = [asProcess(node.pid)];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (seen.has(next)) continue;
+    if (next.id === id) return next;
+    seen.add(next);
+    waiting.push(...(next.links ?? []));
+  }
+  throw new Error(`no process at ${path.join('/')}\n${node.formatTree()}`);
+}
+
+/** Collects what a node tells. */
+export function eventsOf(node: NodeSupervisor): { readonly name: string; readonly value: Record<string, unknown> }[] {
+  const events: { name: string; value: Record<string, unknown> }[] = [];
+  for (const name of ['listening', 'connected', 'disconnected', 'dialFailed', 'fault', 'stopped'] as const) {
+    node.on(name, (value) => void events.push({ name, value: value as unknown as Record<string, unknown> }));
+  }
+  return events;
+}
