@@ -262,6 +262,8 @@ export class PeerRound {
     if (this.isOver || channel === undefined || slot === undefined) return undefined;
     let message: unknown;
     try {
+      const refusal = channel.filterBytes?.(bytes);
+      if (refusal !== undefined) throw new RangeError(refusal);
       message = channel.codec.decode(bytes);
     } catch (cause) {
       const text = `peer ${peer.id}: ${bytes.length} bytes on channel ${formatChannelId(channelId)} do not decode: `;

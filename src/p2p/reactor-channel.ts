@@ -24,6 +24,11 @@ export interface ChannelOptions<I extends number, M> extends Omit<ChannelDescrip
   /** Share of the link, 1 to 1 000 000; default 1. */
   readonly priority?: number;
   readonly codec: ChannelCodec<M>;
+  /**
+   * Looks at a message before it is decoded: a text, or a throw, refuses it, and the peer loses its connection.
+   * `p2p/peer.go MsgBytesFilter` of v0.38.25 and v0.40.
+   */
+  readonly filterBytes?: (bytes: Uint8Array) => string | undefined;
 }
 
 /** A channel with typed messages; made by {@link channel}. */
@@ -32,6 +37,7 @@ export interface Channel<M = unknown, I extends number = number> {
   /** For the MConnection. */
   readonly descriptor: ChannelDescriptor;
   readonly codec: ChannelCodec<M>;
+  readonly filterBytes: ((bytes: Uint8Array) => string | undefined) | undefined;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a channel of any message type; a codec is invariant in it
@@ -41,8 +47,8 @@ export type MessageOf<C extends AnyChannel> = C extends Channel<infer M, number>
 
 /** Describes a channel. Its numbers are checked when a switch takes it. */
 export function channel<const I extends number, M>(options: ChannelOptions<I, M>): Channel<M, I> {
-  const { codec, priority = 1, ...rest } = options;
-  return { id: options.id, codec, descriptor: { ...rest, priority } };
+  const { codec, filterBytes, priority = 1, ...rest } = options;
+  return { id: options.id, codec, filterBytes, descriptor: { ...rest, priority } };
 }
 
 /** Messages that are just bytes. */

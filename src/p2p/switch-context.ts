@@ -6,6 +6,7 @@ import type { NodeAddress } from '../codec/cometbft-address.ts';
 import type { NodeInfo } from '../codec/cometbft-node-info.ts';
 import { nodeIdOf } from '../crypto/node-key.ts';
 import type { NetAddress } from '../net/net-address.ts';
+import { P2pError } from './errors.ts';
 import { PeerTable } from './peer-table.ts';
 import { ReactorSlot } from './reactor-slot.ts';
 import type { SwitchError } from './switch-errors.ts';
@@ -101,8 +102,9 @@ export function createSwitchContext(
   };
 }
 
-/** Counts why a connection ended or did not become a peer. @internal */
-export function noteReason(context: SwitchContext, { code }: SwitchError): void {
+/** Counts why a connection ended or did not become a peer: by the code of the reactor that stopped it, if it gave one. @internal */
+export function noteReason(context: SwitchContext, reason: SwitchError): void {
+  const { code } = reason.code === 'STOPPED' && reason.cause instanceof P2pError ? reason.cause : reason;
   context.reasons.set(code, (context.reasons.get(code) ?? 0) + 1);
   if (code === 'REACTOR_FAILED') context.counters.reactorFailures += 1;
 }

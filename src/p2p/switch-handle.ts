@@ -61,7 +61,8 @@ export interface SwitchHandle {
   /** `p2p/switch.go NumPeers`. */
   numPeers(): PeerCounts;
   /**
-   * Dials a node and resolves when it is a peer and every reactor has added it; `p2p/switch.go DialPeerWithAddress`.
+   * Dials a node and resolves when it is a peer and every reactor has added it; `p2p/switch.go DialPeerWithAddress`. A reactor
+   * may call it from its start on: it then waits until the switch runs.
    *
    * @param address - `ID@HOST:PORT`, or its parts.
    * @throws SwitchError: a rejection, `ALREADY_DIALING`, `OUTBOUND_MAX`, `DIALS_MAX`, `DIAL_FAILED`, `PEER_CLOSED`, `STOPPED`;

@@ -60,6 +60,9 @@ export interface SwitchStats extends Readonly<SwitchCounters>, PeerCounts {
 export class Switch implements SwitchHandle {
   readonly #context: SwitchContext;
   #tree: SwitchTree | undefined;
+  /** Reactors run before their switch does, and may dial already: that waits here. */
+  readonly #started: Promise<SwitchTree>;
+  #settleStart: (outcome: Promise<SwitchTree>) => void = () => {};
 
   private constructor(options: SwitchOptions) {
     const parsed = parseSwitchOptions(options);
@@ -68,6 +71,10 @@ export class Switch implements SwitchHandle {
     this.#context = createSwitchContext(parsed, this, (id) =>
       ownNodeInfo(id, hostPort, channels, parsed.nodeInfoOptions),
     );
+    this.#started = new Promise((resolve) => {
+      this.#settleStart = resolve;
+    });
+    this.#started.catch(() => {}); // who starts the switch is told
   }
 
   /**
@@ -97,7 +104,9 @@ export class Switch implements SwitchHandle {
     const context = created.#context;
     const { clock, logger, telemetry } = context;
     const system = start?.system ?? context.system ?? new ActorSystem({ clock, logger, telemetry });
-    const tree = await startSwitchTree(context, system, start?.parent);
+    const starting = startSwitchTree(context, system, start?.parent);
+    created.#settleStart(starting);
+    const tree = await starting;
     created.#tree = tree;
     asProcess(tree.pid).onExit((reason) => {
       context.isStopped = true;
@@ -143,7 +152,8 @@ export class Switch implements SwitchHandle {
     const parsed = toNodeAddress(address);
     if (options.isPersistent === true) this.addPersistentPeers([parsed]);
     try {
-      const outcome = await this.#running().dialer().call('dial', parsed, { timeoutMs: Number.POSITIVE_INFINITY });
+      const tree = this.#tree ?? (await this.#started);
+      const outcome = await tree.dialer().call('dial', parsed, { timeoutMs: Number.POSITIVE_INFINITY });
       if ('error' in outcome) throw outcome.error;
       return outcome.peer;
     } catch (error) {
@@ -154,7 +164,10 @@ export class Switch implements SwitchHandle {
   dialPeersAsync(addresses: readonly (string | NodeAddress)[], options: DialPeerOptions = {}): void {
     const parsed = parseNodeAddresses('addresses', addresses);
     if (options.isPersistent === true) this.addPersistentPeers(parsed);
-    if (!this.#context.isStopped) this.#running().dialer().cast('dialLater', parsed);
+    if (this.#context.isStopped) return;
+    const dial = (tree: SwitchTree): void => tree.dialer().cast('dialLater', parsed);
+    if (this.#tree !== undefined) dial(this.#tree);
+    else this.#started.then(dial, () => {}); // who starts the switch is told
   }
 
   isDialingOrExisting(address: string | NodeAddress): boolean {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { send } from '../../src/actors/process.ts';
+import { P2pError } from '../../src/p2p/errors.ts';
 import type { Peer } from '../../src/p2p/peer.ts';
 import { type Envelope, reactor } from '../../src/p2p/reactor.ts';
 import { bytesCodec, channel } from '../../src/p2p/reactor-channel.ts';
@@ -150,6 +151,27 @@ describe('a reactor', () => {
     expect(infos).toEqual(['tick', 'hello']);
   });
 
+  test('may dial before its switch listens: that waits', async () => {
+    const b = await world.switch('b');
+    const outcomes: string[] = [];
+    const early = reactor('early', [Plain], (context) => {
+      const dial = context.switch.dialPeer(b.nodeAddress as string);
+      context.switch.dialPeersAsync([`${'ab'.repeat(20)}@nobody:1`]);
+      dial.then(
+        ({ id }) => void outcomes.push(id),
+        (error) => void outcomes.push(error.code),
+      );
+      return { receive: () => {} };
+    });
+    const a = await world.switch('a', { reactors: [early] });
+    await world.clock.advance(4000);
+    expect([outcomes, a.stats().dials]).toEqual([[b.id], 2]);
+    // And one whose switch never comes to run is told so.
+    const start = world.switch('a', { reactors: [early], listen: 'memory://a:1' });
+    expect(await world.failure(start)).toMatchObject({ code: 'ADDRESS_IN_USE' });
+    expect(outcomes[1]).toBe('STOPPED');
+  });
+
   test('reaches peers through the switch it is given', async () => {
     const found: string[] = [];
     const asking = reactor('ask', [Plain], (context) => ({
@@ -227,6 +249,25 @@ describe('a reactor that fails', () => {
     expect(bad.messages.length).toBe(2);
     expect(bad.created).toBe(1);
     expect(b.stats()).toMatchObject({ reactorFailures: 1, reasons: { REACTOR_FAILED: 1 } });
+  });
+
+  test('by being late in initPeer does not keep a peer that is gone', async () => {
+    const gate = later();
+    const late = new TestReactor('late', [Plain], { initPeer: () => gate.promise });
+    const a = await world.switch('a', { reactors: [late.spec], reactorTimeoutMs: 1000 });
+    const b = await world.switch('b');
+    expect(await world.failure(a.dialPeer(b.nodeAddress as string))).toMatchObject({ code: 'REACTOR_FAILED' });
+    gate.resolve();
+    await world.clock.advance(1000);
+    expect(findNode(a, 'reactors', 'late')?.info.peers).toBe(0);
+    expect(late.calls).toEqual(['init b']);
+  });
+
+  test('is counted by the code it gives when it stops a peer', async () => {
+    const { a, ab } = await world.pair();
+    a.stopPeerForError(ab, new P2pError('FLOOD', 'asked too often'));
+    await world.clock.advance(100);
+    expect(a.stats().reasons).toEqual({ FLOOD: 1 });
   });
 
   test('to let go of a peer is logged, and the peer is gone all the same (RemovalErr)', async () => {
@@ -323,6 +364,30 @@ describe('channels', () => {
       /^MESSAGE_INVALID peer [0-9a-f]{40}: 8 bytes on channel 0x72 do not decode: SyntaxError/,
     );
     expect([rb.messages.length, b.peers.size]).toEqual([0, 0]);
+  });
+
+  test('a filter of raw messages comes before the codec (MsgBytesFilter)', async () => {
+    let decoded = 0;
+    const guarded = channel({
+      id: 0x70,
+      filterBytes: (message) => (message.length > 4 ? `${message.length} bytes are too many` : undefined),
+      codec: {
+        encode: (message: Uint8Array) => message,
+        decode: (message) => {
+          decoded += 1;
+          return message;
+        },
+      },
+    });
+    const { ab, b } = await world.pair({}, { reactors: [new TestReactor('r', [guarded]).spec] });
+    const reasons: string[] = [];
+    b.on('peerRemoved', ({ reason }) => void reasons.push(`${reason.code} ${reason.message}`));
+    ab.trySend(Plain, new Uint8Array(4));
+    await world.clock.advance(10);
+    ab.trySend(Plain, new Uint8Array(5));
+    await world.clock.advance(100);
+    expect([decoded, reasons.length]).toEqual([1, 1]);
+    expect(reasons[0]).toMatch(/^MESSAGE_INVALID .*5 bytes are too many$/);
   });
 
   test('a peer is not sent what it did not list (peer.go Send), and a value too long for a channel is refused', async () => {

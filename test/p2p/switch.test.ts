@@ -16,6 +16,7 @@ import {
   TestReactor,
   text,
 } from './switch-rig.ts';
+import { Sink } from './upgrade-rig.ts';
 
 let world = new SwitchWorld();
 afterEach(async () => {
@@ -207,6 +208,16 @@ describe('admission', () => {
       expect(codes).toEqual([code]);
       expect(b.stats()).toMatchObject({ inbound: 0, handshakes: 0, reasons: { [code]: 1 } });
     }
+  });
+
+  test('a connection that a filter refuses is closed at once, before a byte is said', async () => {
+    const b = await world.switch('b', {
+      connectionFilters: [({ ip }) => (ip === 'bad' ? 'not from there' : undefined)],
+    });
+    const sink = new Sink(await world.wait(world.network.transport('bad').dial(b.address!, { timeoutMs: 1000 })));
+    await world.clock.advance(10);
+    expect([sink.bytes, sink.closed?.reason?.code]).toEqual([[], 'RESET']);
+    expect(b.stats()).toMatchObject({ handshakes: 0, reasons: { FILTERED: 1 } });
   });
 
   test('inbound peers are admitted up to the limit, and unconditional ones beyond it (AcceptRoutine)', async () => {
