@@ -1,6 +1,14 @@
 /** The server of the workloads: `Echo` as a class, and the same as a `Volley` partner that answers each cast with one. */
 import { GenServer } from '../../src/actors/gen-server.ts';
-import { type CallHandlers, type CastHandlers, noreply, reply, type ServerRef } from '../../src/actors/index.ts';
+import {
+  type CallHandlers,
+  type CastHandlers,
+  type DefinedServer,
+  defineServer,
+  noreply,
+  reply,
+  type ServerRef,
+} from '../../src/actors/index.ts';
 
 /** What an Echo understands. */
 export interface EchoProtocol {
@@ -24,6 +32,18 @@ export class Echo extends GenServer<number, EchoProtocol, [start: number]> {
     inc: (_, state) => noreply(state + 1),
   });
 }
+
+/** The same Echo, defined as one object: its processes share their handlers. */
+export const DefinedEcho: DefinedServer<[start: number], EchoProtocol> = defineServer({
+  name: 'DefinedEcho',
+  init: (start: number) => start,
+  handleCall: {
+    ping: (state) => reply('pong', state),
+    get: (state) => reply(state, state),
+    echo: (state, value: unknown) => reply(value, state),
+  },
+  handleCast: { inc: (state) => noreply(state + 1) },
+}) as unknown as DefinedServer<[start: number], EchoProtocol>;
 
 interface VolleyState {
   partner: ServerRef<VolleyProtocol> | undefined;

@@ -1,5 +1,5 @@
 /** What does a process cost over a bare mailbox: calls, casts, hops, spawns, restarts, timers, memory? */
-import { ActorSystem, exit, type RefOf, startServer } from '../../src/actors/index.ts';
+import { ActorSystem, exit, type Pid, type RefOf, Registry, startServer } from '../../src/actors/index.ts';
 import { DynamicSupervisor, Supervisor } from '../../src/supervisor/index.ts';
 import {
   type BenchOptions,
@@ -10,7 +10,7 @@ import {
   runTable,
   type Workload,
 } from '../harness.ts';
-import { Echo, Volley } from './echo.ts';
+import { DefinedEcho, Echo, Volley } from './echo.ts';
 import { BareMailbox, bareCounter } from './floor.ts';
 
 type EchoRef = RefOf<Echo>;
@@ -138,24 +138,41 @@ const spawnStop: Workload = {
   },
 };
 
-const memory: Workload = {
-  name: 'idle_server',
+const memory = (name: string, target: string, start: (system: ActorSystem) => Promise<Pid>): Workload => ({
+  name,
   unit: 'B',
-  target: 'at most 600, aim 300',
+  target,
   floor: (scale) => bytesEach(100_000 * scale, () => bareCounter()),
   ours: async (scale) => {
     const system = new ActorSystem();
     const count = 100_000 * scale;
-    const kept: EchoRef[] = new Array(count);
-    for (let i = 0; i < 1000; i += 1) await startServer(Echo, [0], { system });
+    const kept: Pid[] = new Array(count);
+    for (let i = 0; i < 1000; i += 1) await start(system);
     collectGarbage();
     const before = process.memoryUsage();
-    for (let i = 0; i < count; i += 1) kept[i] = await startServer(Echo, [0], { system });
+    for (let i = 0; i < count; i += 1) kept[i] = await start(system);
     await new Promise((resolve) => setImmediate(resolve));
     collectGarbage();
     const after = process.memoryUsage();
     if (kept.length !== system.processCount - 1000) throw new Error('servers are missing');
     return (after.heapUsed + after.external - before.heapUsed - before.external) / count;
+  },
+});
+
+const registryLookup: Workload = {
+  name: 'registry_lookup',
+  unit: 'lookups/s',
+  ours: async (scale) => {
+    const system = new ActorSystem();
+    const registry = await Registry.startLink<number, number>({ system });
+    const server = await startServer(Echo, [0], { system });
+    for (let i = 0; i < 10_000; i += 1) registry.register(i, server, i);
+    return ratePerSecond(1_000_000 * scale, () => {
+      for (let i = 0; i < 1_000_000 * scale; i += 1) {
+        const key = (i * 7919) % 10_000;
+        if (registry.lookup(key)?.value !== key) throw new Error('wrong value');
+      }
+    });
   },
 };
 
@@ -169,9 +186,20 @@ function bytesEach(count: number, make: () => object): number {
   return bytes;
 }
 
+/** Tells when it is up, so that nobody has to poll. */
+class Reporter extends Echo {
+  override init(start: number): number {
+    const told = onUp;
+    onUp = undefined;
+    if (told !== undefined) told(this.self as unknown as EchoRef);
+    return start;
+  }
+}
+let onUp: ((server: EchoRef) => void) | undefined;
+
 /** Latencies of kill, restart and first answer, in us, sorted. */
 async function restartLatencies(count: number): Promise<number[]> {
-  const supervisor = await Supervisor.startLink([Echo.childSpec('echo', [0])], {
+  const supervisor = await Supervisor.startLink([Reporter.childSpec('echo', [0])], {
     strategy: 'one_for_one',
     maxRestarts: 1_000_000_000,
     maxSeconds: 1,
@@ -180,11 +208,12 @@ async function restartLatencies(count: number): Promise<number[]> {
   const latencies: number[] = [];
   for (let i = 0; i < count; i += 1) {
     const before = supervisor.child('echo');
+    const up = new Promise<EchoRef>((resolve) => {
+      onUp = (server) => resolve(server);
+    });
     const startMs = performance.now();
     exit(before, 'kill');
-    // The restart is one hop away: the supervisor's turn comes before this continues twice.
-    while (supervisor.whichChildren()[0]?.pid === undefined || supervisor.child('echo') === before) await undefined;
-    await supervisor.child('echo').call('ping');
+    await (await up).call('ping');
     latencies.push((performance.now() - startMs) * 1000);
   }
   await supervisor.stop();
@@ -261,7 +290,9 @@ export const PROCESS_WORKLOADS: readonly Workload[] = [
   castBatches,
   pingPong,
   spawnStop,
-  memory,
+  memory('idle_server', 'at most 600', (system) => startServer(Echo, [0], { system })),
+  memory('idle_defined_server', 'at most 300', (system) => DefinedEcho.startWith([0], { system })),
+  registryLookup,
   restart(0.5),
   restart(0.99),
   timerLateness,
