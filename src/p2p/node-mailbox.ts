@@ -6,6 +6,7 @@
  * wrap at 2^32 and skip those in flight; upstream's stop working there (`archethic-node client/connection.ex`).
  */
 import { GenServer } from '../actors/gen-server.ts';
+import { send } from '../actors/process.ts';
 import type { CallHandlers, CastHandlers, Info, ServerRef } from '../actors/protocol.ts';
 import type { From } from '../actors/request.ts';
 import { type NoReply, noreply, reply } from '../actors/results.ts';
@@ -50,6 +51,8 @@ export interface MailboxState {
   link: ArchethicLink | undefined;
   /** The link has no room for the oldest call: nothing is sealed again before it tells that it has. */
   isCongested: boolean;
+  /** A message to go on with the queue is under way. */
+  isPumping: boolean;
 }
 
 /** @internal */
@@ -67,7 +70,7 @@ export interface MailboxProtocol {
     drained(): void;
     disconnected(reason: unknown): void;
   };
-  info: { readonly type: 'retry' };
+  info: { readonly type: 'retry' | 'pump' };
 }
 
 /** Pause before a message that found the send buffer full is tried again, in ms, when the link will not tell of room. */
@@ -106,6 +109,7 @@ export class NodeMailbox extends GenServer<
       nextId: options.firstMessageId ?? 0,
       link: undefined,
       isCongested: false,
+      isPumping: false,
     };
   }
 
@@ -171,6 +175,9 @@ export class NodeMailbox extends GenServer<
     if (message.type === 'retry') {
       state.isCongested = false;
       this.#pump(state);
+    } else if (message.type === 'pump') {
+      state.isPumping = false;
+      this.#pump(state);
     }
     return noreply(state);
   }
@@ -201,9 +208,17 @@ export class NodeMailbox extends GenServer<
   /** Sends what may be sent, oldest first. */
   #pump(state: MailboxState): void {
     const { queue, inFlight, context, link } = state;
+    let hasSealed = false;
     for (const outgoing of queue) {
       if (link?.isOpen !== true || state.isCongested || inFlight.size >= context.limits.maxInFlight) break;
       if (outgoing.from?.isPending !== false) {
+        if (hasSealed) {
+          // A seal costs 100 us and more: one a message, so that a long queue does not keep timers and sockets waiting.
+          if (!state.isPumping) send(this.self, { type: 'pump' });
+          state.isPumping = true;
+          break;
+        }
+        hasSealed = true;
         if (this.#transmit(outgoing, link, state) === 'congested') {
           state.isCongested = true;
           // Below its high-water mark a stream does not tell when it has room again.

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { MESSAGES_PER_TURN } from '../../src/actors/mailbox.ts';
+import { send } from '../../src/actors/process.ts';
+import { spawn } from '../../src/actors/spawn.ts';
 import { GetTransactionChainLength, TransactionChainLength } from '../../src/codec/archethic-chain-messages.ts';
 import { GetBootstrappingNodes, Ok, Ping } from '../../src/codec/archethic-node-messages.ts';
 import { CodecError } from '../../src/codec/errors.ts';
@@ -33,6 +36,29 @@ describe('the order of calls', () => {
     expect(echoed(server)).toEqual(Array.from({ length: 100 }, (_, i) => i));
     expect(server.messages.map(({ messageId }) => messageId)).toEqual(Array.from({ length: 100 }, (_, i) => i));
     await world.stop();
+  });
+
+  it('a long queue is sent one at a time, so that other processes have their turns in between', async () => {
+    const rig = await mailboxRig();
+    for (let i = 0; i < 3000; i += 1) outcomeOf(rig.remote.call(Ping, {}, { timeoutMs: 60_000 }));
+    await rig.clock.settle();
+    const link = new RecordedLink();
+    let sentAtItsTurn = -1;
+    const neighbour = spawn(
+      async (self) => {
+        await self.receive();
+        sentAtItsTurn = link.sent.length;
+      },
+      { system: rig.system },
+    );
+    rig.connect(link);
+    send(neighbour, 'your turn');
+    await rig.clock.settle();
+    expect(sentAtItsTurn).toBeGreaterThan(0);
+    expect(sentAtItsTurn).toBeLessThanOrEqual(MESSAGES_PER_TURN);
+    expect(link.ids).toEqual(Array.from({ length: 1024 }, (_, i) => i));
+    expect(rig.counters).toMatchObject({ inFlight: 1024, queueLength: 3000 - 1024 });
+    await rig.stop();
   });
 
   it('maxInFlight 1 is strictly one at a time', async () => {
