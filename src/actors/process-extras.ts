@@ -6,6 +6,7 @@ import type { ExitReason } from './exit-reason.ts';
 import type { Message } from './message.ts';
 import type { Alias, MonitorRef, Pid, TimerRef } from './pid.ts';
 import type { Request } from './request.ts';
+import type { QueuedTimer, TimerOwner } from './timer-queue.ts';
 
 /** What a full mailbox does with one more message. */
 export const OVERFLOW_POLICIES = ['drop_newest', 'drop_oldest', 'refuse'] as const;
@@ -52,7 +53,7 @@ export interface DebugEvent {
 export type ExitHook = (reason: ExitReason) => void;
 
 /** @internal */
-export class ProcessExtras {
+export class ProcessExtras implements TimerOwner {
   /** Continues; while suspended also sys requests and the exit of the parent. */
   systemLane: RingQueue<Message> | undefined = undefined;
   /** Urgent messages: before the mailbox. */
@@ -61,7 +62,7 @@ export class ProcessExtras {
   /** Calls handled without an answer yet. */
   deferred: Set<Request> | undefined = undefined;
   monitors: Set<MonitorRef> | undefined = undefined;
-  timers: Set<TimerRef> | undefined = undefined;
+  firstTimer: QueuedTimer | undefined = undefined;
   aliases: Set<Alias> | undefined = undefined;
   exitHooks: ExitHook | Set<ExitHook> | undefined = undefined;
   aborter: AbortController | undefined = undefined;

@@ -177,17 +177,8 @@ export abstract class Process extends Mailbox implements Self, RequestOwner {
 
   /** Queues `message` here after `delayMs`. The timer goes with this process: it is of no use to anybody else. */
   deliverAfter(message: Message, delayMs: number): TimerRef {
-    const timer = this.host.timers.add(delayMs, () => {
-      this.extras?.timers?.delete(timer);
-      this.deliver(message);
-    });
+    const timer = this.host.timers.addMessage(delayMs, this, message, this.more());
     if (!this.isAlive) timer.cancel();
-    else {
-      const extras = this.more();
-      extras.timers ??= new Set();
-      extras.timers.add(timer);
-      timer.owners = extras.timers;
-    }
     return timer;
   }
 
@@ -286,10 +277,7 @@ export abstract class Process extends Mailbox implements Self, RequestOwner {
   }
 
   #dropTimers(extras: ProcessExtras): void {
-    if (extras.timers !== undefined) {
-      for (const timer of extras.timers) timer.cancel();
-      extras.timers = undefined;
-    }
+    while (extras.firstTimer !== undefined) extras.firstTimer.cancel();
     if (extras.aliases !== undefined) {
       for (const alias of extras.aliases) (alias as ProcessAlias).isActive = false;
       extras.aliases = undefined;

@@ -5,37 +5,81 @@
  * Cancelled timers stay in the heap until they surface, or until they outnumber the live ones.
  */
 import type { Clock, Timer } from '../base/clock.ts';
+import type { Message } from './message.ts';
 import type { TimerRef } from './pid.ts';
 
-/** One armed callback. @internal */
+/** Who owns timers: the first of a chain that runs through them, so that arming one needs no set. @internal */
+export interface TimerOwner {
+  firstTimer: QueuedTimer | undefined;
+}
+
+/** What a timer can be for: a message to deliver. @internal */
+export interface TimerTarget {
+  deliver(message: Message): void;
+}
+
+/** One armed callback or message. @internal */
 export class QueuedTimer implements TimerRef {
+  // Plain fields assigned in the constructor: a system arms these by the hundred thousand.
+  readonly queue: TimerQueue;
   readonly dueMs: number;
   readonly sequence: number;
-  fire: (() => void) | undefined;
-  /** Where the receiver keeps it, so that it goes from there when it is cancelled. */
-  owners: Set<TimerRef> | undefined;
-  readonly #queue: TimerQueue;
+  isPending: boolean;
+  callback: (() => void) | undefined;
+  target: TimerTarget | undefined;
+  message: Message | undefined;
+  owner: TimerOwner | undefined;
+  previous: QueuedTimer | undefined;
+  next: QueuedTimer | undefined;
 
-  constructor(queue: TimerQueue, dueMs: number, sequence: number, fire: () => void) {
-    this.#queue = queue;
+  constructor(queue: TimerQueue, dueMs: number, sequence: number, callback: (() => void) | undefined) {
+    this.queue = queue;
     this.dueMs = dueMs;
     this.sequence = sequence;
-    this.fire = fire;
-    this.owners = undefined;
+    this.isPending = true;
+    this.callback = callback;
+    this.target = undefined;
+    this.message = undefined;
+    this.owner = undefined;
+    this.previous = undefined;
+    this.next = undefined;
   }
 
   get remainingMs(): number | false {
-    return this.fire === undefined ? false : this.#queue.remainingMs(this);
+    return this.isPending ? this.queue.remainingMs(this) : false;
   }
 
   cancel(): number | false {
-    if (this.fire === undefined) return false;
-    const restMs = this.#queue.remainingMs(this);
-    this.fire = undefined;
-    this.owners?.delete(this);
-    this.owners = undefined;
-    this.#queue.noteCancelled();
+    if (!this.isPending) return false;
+    const restMs = this.queue.remainingMs(this);
+    this.end();
+    this.queue.noteCancelled();
     return restMs;
+  }
+
+  /** Puts it into the chain of `owner`. */
+  own(owner: TimerOwner): void {
+    this.owner = owner;
+    this.next = owner.firstTimer;
+    if (this.next !== undefined) this.next.previous = this;
+    owner.firstTimer = this;
+  }
+
+  /** Takes it out of everything but the heap, and lets go of what it holds. */
+  end(): void {
+    const { owner, previous, next } = this;
+    if (owner !== undefined) {
+      if (previous === undefined) owner.firstTimer = next;
+      else previous.next = next;
+      if (next !== undefined) next.previous = previous;
+    }
+    this.isPending = false;
+    this.callback = undefined;
+    this.target = undefined;
+    this.message = undefined;
+    this.owner = undefined;
+    this.previous = undefined;
+    this.next = undefined;
   }
 }
 
@@ -60,15 +104,29 @@ export class TimerQueue {
     return this.#liveCount;
   }
 
-  /** Calls `fire` once after `delayMs`, never early; those due at the same time in the order they were added. */
-  add(delayMs: number, fire: () => void): QueuedTimer {
-    const timer = new QueuedTimer(this, this.#clock.monotonicMs() + delayMs, this.#sequence, fire);
+  /** Calls `callback` once after `delayMs`, never early; those due at the same time in the order they were added. */
+  add(delayMs: number, callback: () => void): QueuedTimer {
+    const timer = new QueuedTimer(this, this.#clock.monotonicMs() + delayMs, this.#sequence, callback);
+    this.#push(timer);
+    return timer;
+  }
+
+  /** As {@link TimerQueue.add}, delivers `message` to `target`; the timer is in the chain of `owner` until then. */
+  addMessage(delayMs: number, target: TimerTarget, message: Message, owner: TimerOwner): QueuedTimer {
+    const timer = new QueuedTimer(this, this.#clock.monotonicMs() + delayMs, this.#sequence, undefined);
+    timer.target = target;
+    timer.message = message;
+    timer.own(owner);
+    this.#push(timer);
+    return timer;
+  }
+
+  #push(timer: QueuedTimer): void {
     this.#sequence += 1;
     this.#liveCount += 1;
     this.#heap.push(timer);
     this.#siftUp(this.#heap.length - 1);
     if (this.#heap[0] === timer && !this.#isFiring) this.#arm();
-    return timer;
   }
 
   remainingMs(timer: QueuedTimer): number {
@@ -84,7 +142,7 @@ export class TimerQueue {
   }
 
   #rebuild(): void {
-    this.#heap = this.#heap.filter((timer) => timer.fire !== undefined).sort((a, b) => (isBefore(a, b) ? -1 : 1));
+    this.#heap = this.#heap.filter((timer) => timer.isPending).sort((a, b) => (isBefore(a, b) ? -1 : 1));
     if (!this.#isFiring) this.#arm();
   }
 
@@ -94,7 +152,7 @@ export class TimerQueue {
   }
 
   #arm(): void {
-    while (this.#heap[0] !== undefined && this.#heap[0].fire === undefined) this.#pop();
+    while (this.#heap[0] !== undefined && !this.#heap[0].isPending) this.#pop();
     const head = this.#heap[0];
     if (head === undefined) {
       this.#disarm();
@@ -113,12 +171,12 @@ export class TimerQueue {
     try {
       for (let head = this.#heap[0]; head !== undefined && head.dueMs <= nowMs; head = this.#heap[0]) {
         this.#pop();
-        const { fire } = head;
-        if (fire === undefined) continue;
-        head.fire = undefined;
-        head.owners = undefined;
+        if (!head.isPending) continue;
+        const { callback, target, message } = head;
+        head.end();
         this.#liveCount -= 1;
-        fire();
+        if (target !== undefined) target.deliver(message as Message);
+        else callback?.();
       }
     } finally {
       this.#isFiring = false;
