@@ -40,6 +40,7 @@ export interface Channel<M = unknown, I extends number = number> {
   readonly filterBytes: ((bytes: Uint8Array) => string | undefined) | undefined;
 }
 
+/** A channel, whatever its messages are. */
 // biome-ignore lint/suspicious/noExplicitAny: a channel of any message type; a codec is invariant in it
 export type AnyChannel = Channel<any, number>;
 /** The messages of a channel. */

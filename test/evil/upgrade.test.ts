@@ -128,7 +128,7 @@ describe('during the secret handshake', () => {
       }),
       { numRuns: 40 },
     );
-  });
+  }, 60_000);
 });
 
 describe('during the introduction', () => {
@@ -204,7 +204,7 @@ describe('during the introduction', () => {
       }),
       { numRuns: 40 },
     );
-  });
+  }, 60_000);
 });
 
 describe('as a peer', () => {
@@ -276,7 +276,7 @@ describe('as a peer', () => {
       }),
       { numRuns: 30 },
     );
-  });
+  }, 60_000);
 });
 
 describe('in numbers', () => {
