@@ -91,8 +91,8 @@ export class BulkWindow {
   #smallMs: number;
   #minRttMs = Number.POSITIVE_INFINITY;
   #isEofPing = false;
-  #plainExcessMs = 0;
-  #eofExcessMs = SLOW_MS + 1; // gated until the peer's handlers have shown to be fast
+  #plainRttMs: number | undefined;
+  #eofRttMs: number | undefined;
   #bytesPerMs = 0;
   #inboundBoostBytes = 0;
   #receivedBytes = 0;
@@ -140,10 +140,23 @@ export class BulkWindow {
   /** True while an end of a bulk message must wait for the pong behind an earlier one. */
   get isEofHeld(): boolean {
     if (!this.#options.isEofGated || this.#options.windowBytes === 0) return false;
-    // Late behind ends of messages, and only there: that is the handler. Late everywhere is the way, or a busy machine.
-    const handlerMs = this.#eofExcessMs - this.#plainExcessMs;
-    const eofs = handlerMs > SLOW_MS && handlerMs > this.#plainExcessMs ? EOFS_SLOW : EOFS_FAST;
+    const eofs = this.#isHandlerSlow ? EOFS_SLOW : EOFS_FAST;
     return this.#eofsSent - this.#eofsPonged >= eofs * this.#gain.gain;
+  }
+
+  /**
+   * Late behind ends of messages, and only there: that is the peer's handler. Late everywhere is the way to it, or a busy
+   * machine, and holding ends back would only make that worse. Before anything is known, handlers count as slow.
+   */
+  get #isHandlerSlow(): boolean {
+    if (this.#eofRttMs === undefined || this.#plainRttMs === undefined) return true;
+    const handlerMs = this.#eofRttMs - this.#plainRttMs;
+    return handlerMs > SLOW_MS && handlerMs > this.#plainRttMs;
+  }
+
+  /** Whether a ping before an end of a bulk message would tell what one behind it is to be compared with. */
+  get wantsPlainPing(): boolean {
+    return this.#options.isEofGated && this.#options.windowBytes > 0 && !this.#isPingOut && this.#isHandlerSlow;
   }
 
   /** Counts a packet that was written. */
@@ -229,13 +242,13 @@ export class BulkWindow {
     const rttMs = nowMs - this.#pingSentMs;
     if (rttMs < this.#minRttMs) this.#minRttMs = rttMs;
     const excessMs = rttMs - this.#minRttMs;
-    if (this.#isEofPing) this.#eofExcessMs += (excessMs - this.#eofExcessMs) / 4;
-    else this.#plainExcessMs += (excessMs - this.#plainExcessMs) / 4;
+    if (this.#isEofPing) this.#eofRttMs = average(this.#eofRttMs, rttMs);
+    else this.#plainRttMs = average(this.#plainRttMs, rttMs);
     const pongedBytes = this.#pingedBytes - this.#pongedBytes;
     this.#pongedBytes = this.#pingedBytes;
     this.#eofsPonged = this.#eofsPinged;
     const isInboundBulk = this.#receivedBytes - this.#receivedBytesAtPing >= INBOUND_BULK_BYTES;
-    this.#gain.pong(pongedBytes, excessMs > SLOW_MS, this.#isBlocked, nowMs);
+    this.#gain.pong(pongedBytes, excessMs > SLOW_MS && !this.#isHandlerSlow, this.#isBlocked, nowMs);
     this.#isBlocked = false;
     this.#adaptToInbound(excessMs, isInboundBulk);
     return { rttMs, excessMs, pongedBytes, isInboundBulk };
@@ -250,4 +263,8 @@ export class BulkWindow {
       this.#inboundBoostBytes = this.#inboundBoostBytes < 1024 ? 0 : this.#inboundBoostBytes * 0.95;
     }
   }
+}
+
+function average(before: number | undefined, sample: number): number {
+  return before === undefined ? sample : before + (sample - before) / 4;
 }

@@ -229,7 +229,11 @@ export class MConnectionSender {
         this.window.messagesSent(hasSmall, nowMs);
         this.#writeControl(nowMs, windowBytes, false, hasSmall);
       }
+      const isEndOfBulk = !isWhole && channel.isNextEof;
+      if (isEndOfBulk && this.window.wantsPlainPing) this.#writeControl(nowMs, windowBytes, true, hasSmall);
       messageBytes += this.#writePacket(channel, isWhole);
+      // Right behind the end whose pong the next one waits for.
+      if (isEndOfBulk && this.#isEofHeld) this.#writeControl(nowMs, windowBytes, true, hasSmall);
     }
     this.window.messagesSent(hasSmall, nowMs);
     const isBlocked = this.#isWindowWait || this.#isEofWait;

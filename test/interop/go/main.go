@@ -221,21 +221,26 @@ func client() {
 		elapsed, got := settle(m, answers, begin)
 		out.MBPerSecond = float64(got) / 1e6 / elapsed
 	case "probe":
-		wg := saturate(m, end)
+		wg := &sync.WaitGroup{}
+		if *size > 0 {
+			wg = saturate(m, end)
+		}
 		time.Sleep(300 * time.Millisecond)
 		var rtts []float64
-		for time.Now().Before(end) {
-			message := make([]byte, 100)
-			sent := time.Now()
-			m.Send(echoChannel, message)
+		// At a steady rate whatever comes back when, as the other side of the comparison does.
+		sent := map[uint32]time.Time{}
+		tick := time.NewTicker(5 * time.Millisecond)
+		for next := uint32(0); time.Now().Before(end); {
 			select {
-			case <-replies:
-				rtts = append(rtts, float64(time.Since(sent).Microseconds())/1000)
-			case <-time.After(10 * time.Second):
-				fmt.Fprintln(os.Stderr, "no echo in 10 s")
-				os.Exit(1)
+			case <-tick.C:
+				message := make([]byte, 100)
+				binary.BigEndian.PutUint32(message, next)
+				sent[next] = time.Now()
+				next++
+				m.TrySend(echoChannel, message)
+			case reply := <-replies:
+				rtts = append(rtts, float64(time.Since(sent[binary.BigEndian.Uint32(reply)]).Microseconds())/1000)
 			}
-			time.Sleep(5 * time.Millisecond)
 		}
 		percentiles(&out, rtts)
 		m.Send(askChannel, nil)
