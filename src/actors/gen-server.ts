@@ -71,7 +71,7 @@ export type RefOf<T extends AnyServer> = ServerRef<ProtocolOf<T>>;
 
 /** Base class of servers; see the top of this file. */
 export abstract class GenServer<S, P extends Protocol = Protocol, A extends unknown[] = []> {
-  /** Carries the types; has no value. @internal */
+  /** Carries the types; has no value. */
   declare readonly '~types'?: { state: S; protocol: P; args: A };
   /** This process; set before `init`. */
   declare readonly self: Self;

@@ -100,7 +100,7 @@ interface Fired {
   readonly event: StateEvent;
 }
 
-/** Inner state of a {@link GenStatem} process. @internal */
+/** Inner state of a {@link GenStatem} process: opaque. */
 export interface StatemState {
   snapshot: Snapshot;
   readonly timers: Map<string, Armed>;

@@ -49,13 +49,13 @@ interface Fired {
   readonly token: object;
 }
 
-/** State of the process between events. @internal */
+/** State of the process between events. */
 export interface StateServerState<S, D> {
   state: S;
   data: D;
 }
 
-/** @internal */
+/** What a state server understands. */
 export interface StateServerProtocol<E> extends Protocol {
   call: { event(event: E): unknown };
   cast: { event(event: E): void };

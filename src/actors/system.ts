@@ -12,7 +12,7 @@ import { type Logger, silentLogger } from '../base/logger.ts';
 import { RingQueue } from '../base/ring-queue.ts';
 import { Telemetry } from '../base/telemetry.ts';
 import { ActorError } from './errors.ts';
-import type { Mailbox, ProcessHost } from './mailbox.ts';
+import type { Mailbox } from './mailbox.ts';
 import type { Pid } from './pid.ts';
 import type { Request } from './request.ts';
 import { TimerQueue } from './timer-queue.ts';
@@ -48,7 +48,7 @@ export interface ActorSystemOptions {
   readonly scheduler?: Scheduler;
 }
 
-/** Decides in which order processes that have messages run. @internal */
+/** Decides in which order processes that have messages run. */
 export interface Scheduler {
   /** Takes note that `process` has something to do; called once until it has run. */
   ready(process: Runnable): void;
@@ -56,7 +56,7 @@ export interface Scheduler {
   attach(runner: { readonly onFailure: (process: Runnable, error: unknown) => void }): void;
 }
 
-/** A process as a scheduler sees it. @internal */
+/** A process as a scheduler sees it. */
 export interface Runnable {
   readonly id: number;
   readonly label: string;
@@ -68,7 +68,7 @@ export interface Runnable {
 const RESOLVED = Promise.resolve();
 
 /** A world of processes. */
-export class ActorSystem implements ProcessHost {
+export class ActorSystem {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly telemetry: Telemetry;

@@ -30,7 +30,7 @@ export interface TaskStreamOptions extends TaskOptions {
 /** One result of a stream. */
 export type StreamResult<T, I> = { readonly ok: T } | { readonly exit: ExitReason; readonly item?: I };
 
-/** Starts one task of a stream. @internal */
+/** Starts one task of a stream. */
 export type StartTask = <T>(body: TaskBody<T>, options: TaskOptions) => MaybePromise<Task<T>>;
 
 /**

@@ -6,7 +6,7 @@ import type { ChildOptions, ChildSpec, Restart, Shutdown, StartContext } from '.
 import type { ExitReason } from '../actors/exit-reason.ts';
 import { asProcess, currentProcess, type Pid } from '../actors/process.ts';
 import type { MaybePromise } from '../actors/protocol.ts';
-import { type FunctionProcess, type SpawnedSelf, spawnFunction } from '../actors/spawn.ts';
+import { type SpawnedSelf, spawnFunction } from '../actors/spawn.ts';
 import { Task, type TaskBody, type TaskOptions } from '../actors/task.ts';
 import { asyncStream, type StreamResult, type TaskStreamOptions } from '../actors/task-stream.ts';
 import { DynamicSupervisor, type DynamicSupervisorOptions } from './dynamic-supervisor.ts';
@@ -83,9 +83,9 @@ export class TaskSupervisor {
   }
 
   /** Runs `body` as a child that nobody waits for. @throws SupervisorError `MAX_CHILDREN`, `CHILD_SPEC_INVALID`. */
-  startChild(body: TaskBody<unknown>, options: TaskChildOptions = {}): Promise<FunctionProcess> {
+  startChild(body: TaskBody<unknown>, options: TaskChildOptions = {}): Promise<Pid> {
     const { restart = 'temporary', shutdown, label } = options;
-    return this.#supervisor.startChild<FunctionProcess>({
+    return this.#supervisor.startChild<Pid>({
       id: label ?? (body.name || 'task'),
       restart,
       ...(shutdown === undefined ? {} : { shutdown }),

@@ -13,7 +13,7 @@
  */
 
 import type { Pid } from '../actors/pid.ts';
-import { type FunctionProcess, spawnFunction } from '../actors/spawn.ts';
+import { type SpawnedSelf, spawnFunction } from '../actors/spawn.ts';
 import { ActorSystem, type ActorSystemOptions } from '../actors/system.ts';
 import type { LogFields, Logger } from '../base/logger.ts';
 import { Telemetry, type TelemetryEvent } from '../base/telemetry.ts';
@@ -101,7 +101,7 @@ export class TestSystem {
   }
 
   /** A process to receive what the code under test sends. It traps exits. */
-  probe(label = 'probe'): Probe & FunctionProcess {
+  probe(label = 'probe'): Probe & SpawnedSelf {
     const process = spawnFunction(() => new Promise(() => {}), { system: this.system, label }, false);
     process.trapExit(true);
     return Object.assign(process, { pid: process as Pid });
