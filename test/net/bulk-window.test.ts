@@ -1,0 +1,272 @@
+/** The parts of the latency technique, each told by hand what a connection would tell it. */
+import { describe, expect, it } from 'vitest';
+import { BulkPace } from '../../src/net/bulk-pace.ts';
+import { BulkWindow, type PongSample } from '../../src/net/bulk-window.ts';
+import { ReplyFlush } from '../../src/net/reply-flush.ts';
+import { WINDOW_GAIN_MAX, WindowGain } from '../../src/net/window-gain.ts';
+
+const KIB = 1024;
+
+function bulkWindow(windowBytes = 64 * KIB): BulkWindow {
+  return new BulkWindow({
+    windowBytes,
+    windowBytesMax: 4096 * KIB,
+    isEofGated: true,
+    isPingBehindMessages: true,
+    pingsPerSecondMax: 1000,
+    nowMs: 0,
+  });
+}
+
+describe('BulkWindow', () => {
+  it('counts as un-ponged what was sent behind the last ping that was answered', () => {
+    const window = bulkWindow();
+    window.packetSent(1000, false, false);
+    window.pingSent(0);
+    window.packetSent(500, false, false);
+    expect(window.unpongedBytes).toBe(1500);
+    expect(window.pongReceived(1)?.pongedBytes).toBe(1000);
+    expect(window.unpongedBytes).toBe(500);
+    expect(window.pongReceived(2)).toBeUndefined();
+  });
+
+  it('asks for a ping at a quarter of the window, and for none while one is out or nothing is new', () => {
+    const window = bulkWindow();
+    const wants = (): boolean => window.wantsPing(64 * KIB, false, false);
+    expect(wants()).toBe(false);
+    window.packetSent(16 * KIB - 1, false, false);
+    expect(wants()).toBe(false);
+    window.packetSent(1, false, false);
+    expect(wants()).toBe(true);
+    window.pingSent(0);
+    window.packetSent(64 * KIB, false, false);
+    expect(wants()).toBe(false);
+  });
+
+  it('is eight times as wide while nothing but bulk was sent for a second', () => {
+    const window = bulkWindow();
+    expect(window.windowBytes(0)).toBe(512 * KIB);
+    window.messagesSent(true, 100);
+    expect([window.windowBytes(100), window.windowBytes(1099), window.windowBytes(1100)]).toEqual([
+      64 * KIB,
+      64 * KIB,
+      512 * KIB,
+    ]);
+  });
+
+  it('grows on a long way until it no longer limits the rate, up to its bound', () => {
+    const window = bulkWindow();
+    let nowMs = 0;
+    for (let i = 0; i < 200; i += 1) {
+      window.messagesSent(true, nowMs);
+      window.packetSent(window.windowBytes(nowMs), false, false);
+      window.pingSent(nowMs);
+      nowMs += 50;
+      window.pongReceived(nowMs);
+    }
+    expect(window.windowBytes(nowMs)).toBe(4096 * KIB);
+  });
+
+  it("makes room when the peer's own bulk delays its pongs, takes it back later, and says so to the pace", () => {
+    const window = bulkWindow();
+    window.pingSent(0);
+    window.pongReceived(1);
+    let nowMs = 10;
+    const round = (rttMs: number, receivedBytes: number): PongSample | undefined => {
+      window.messagesSent(true, nowMs);
+      window.packetSent(1000, false, false);
+      window.pingSent(nowMs);
+      window.chunkReceived(receivedBytes);
+      nowMs += rttMs;
+      return window.pongReceived(nowMs);
+    };
+    expect(round(80, 100 * KIB)?.isInboundBulk).toBe(true);
+    const once = window.windowBytes(nowMs);
+    expect(once).toBeGreaterThan(100 * KIB);
+    for (let i = 0; i < 20; i += 1) round(80, 100 * KIB);
+    expect(window.windowBytes(nowMs)).toBeGreaterThanOrEqual(1024 * KIB);
+    for (let i = 0; i < 200; i += 1) round(1, 0);
+    expect(window.windowBytes(nowMs)).toBe(64 * KIB);
+  });
+
+  it('holds ends back one by one until handlers have shown to be fast, and again when they are not', () => {
+    const window = bulkWindow();
+    let nowMs = 0;
+    const ping = (rttMs: number): void => {
+      window.pingSent(nowMs);
+      nowMs += rttMs;
+      window.pongReceived(nowMs);
+    };
+    window.packetSent(1000, false, true);
+    expect(window.isEofHeld).toBe(true);
+    ping(0.3);
+    window.packetSent(1000, false, false);
+    ping(0.3); // nothing but parts in between: what a ping costs by itself
+    window.packetSent(1000, false, true);
+    expect(window.isEofHeld).toBe(false);
+    for (let i = 0; i < 10; i += 1) {
+      window.packetSent(1000, false, true);
+      ping(20);
+    }
+    window.packetSent(1000, false, true);
+    expect(window.isEofHeld).toBe(true);
+  });
+
+  it('does not take a busy machine, late everywhere, for a slow handler', () => {
+    const window = bulkWindow();
+    let nowMs = 0;
+    for (let i = 0; i < 20; i += 1) {
+      window.packetSent(1000, false, i % 2 === 0);
+      window.pingSent(nowMs);
+      nowMs += 40;
+      window.pongReceived(nowMs);
+    }
+    window.packetSent(1000, false, true);
+    expect(window.isEofHeld).toBe(false);
+  });
+
+  it.each([
+    [31, true],
+    [32, false],
+    [33, false],
+  ])('allows 32 pings at once, then their rate: after %i', (count, may) => {
+    const window = bulkWindow();
+    for (let i = 0; i < count; i += 1) window.pingSent(0);
+    expect(window.mayPing(0)).toBe(may);
+    if (!may) {
+      const waitMs = window.pingDelayMs;
+      expect(waitMs).toBe(count - 31);
+      expect(window.mayPing(waitMs)).toBe(true);
+    }
+  });
+});
+
+describe('WindowGain', () => {
+  function rounds(gain: WindowGain, startMs: number, count: number, rate: (gain: number) => number): number {
+    let nowMs = startMs;
+    for (let i = 0; i < count; i += 1) {
+      nowMs += 40;
+      gain.pong(rate(gain.gain) * 40, true, true, nowMs);
+    }
+    return nowMs;
+  }
+
+  it('grows while a larger window brings more through, to its bound, and begins anew when pongs are timely', () => {
+    const gain = new WindowGain();
+    const nowMs = rounds(gain, 0, 200, (factor) => factor * 1000);
+    expect(gain.gain).toBe(WINDOW_GAIN_MAX);
+    gain.pong(1000, false, true, nowMs + 1001);
+    expect(gain.gain).toBe(1);
+  });
+
+  it('takes a try back that brought nothing, and tries less and less often', () => {
+    const gain = new WindowGain();
+    let tried = 0;
+    const nowMs = rounds(gain, 0, 1000, (factor) => {
+      if (factor > 1) tried += 1;
+      return 1000;
+    });
+    expect(nowMs).toBe(40_000);
+    expect(tried).toBeGreaterThan(6);
+    expect(tried).toBeLessThan(60);
+    expect(gain.gain).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('ReplyFlush', () => {
+  /** Asks for pings as long as replies take `withMs` with, `withoutMs` without one. */
+  function share(withMs: number, withoutMs: number): number {
+    const flush = new ReplyFlush();
+    let nowMs = 0;
+    let pinged = 0;
+    for (let i = 0; i < 1000; i += 1) {
+      const isPinged = flush.decide(true, nowMs);
+      if (isPinged && i >= 100) pinged += 1;
+      nowMs += isPinged ? withMs : withoutMs;
+      flush.replyReceived(nowMs);
+      nowMs += 5;
+    }
+    return pinged / 900;
+  }
+
+  it('pings a peer that holds replies back nearly always, and one that does not hardly ever', () => {
+    expect(share(0.2, 10)).toBeGreaterThan(0.99);
+    expect(share(0.2, 0.3)).toBeLessThan(0.03);
+  });
+
+  it('measures nothing where a ping went out for another reason', () => {
+    const flush = new ReplyFlush();
+    let nowMs = 0;
+    for (let i = 0; i < 400; i += 1) {
+      if (!flush.decide(true, nowMs)) flush.pingSent();
+      nowMs += 1;
+      flush.replyReceived(nowMs);
+    }
+    expect(flush.isPingUseless).toBe(false);
+  });
+});
+
+describe('BulkPace', () => {
+  const sample = (rttMs: number, pongedBytes: number, isInboundBulk = false): PongSample => ({
+    rttMs,
+    excessMs: rttMs,
+    pongedBytes,
+    isInboundBulk,
+  });
+
+  function late(pace: BulkPace, startMs: number, count: number, isInboundBulk = false): number {
+    let nowMs = startMs;
+    for (let i = 0; i < count; i += 1) {
+      nowMs += 100;
+      pace.saturated();
+      pace.pong(sample(100, 100_000, isInboundBulk), nowMs);
+    }
+    return nowMs;
+  }
+
+  it('is nine tenths of what came through while pongs were late', () => {
+    const pace = new BulkPace(true, 0);
+    late(pace, 0, 6);
+    expect(pace.bytesPerSecond).toBeCloseTo(900_000);
+  });
+
+  it("is not set by two late pongs, by lateness of the peer's own making, or when switched off", () => {
+    const hiccup = new BulkPace(true, 0);
+    const nowMs = late(hiccup, 0, 2);
+    for (let i = 1; i <= 2000; i += 1) {
+      hiccup.saturated();
+      hiccup.pong(sample(1, 100_000), nowMs + i);
+    }
+    const inbound = new BulkPace(true, 0);
+    late(inbound, 0, 50, true);
+    const off = new BulkPace(false, 0);
+    late(off, 0, 50);
+    expect([hiccup, inbound, off].map((pace) => pace.bytesPerSecond)).toEqual([0, 0, 0]);
+  });
+
+  it('is raised again while pongs are timely, and gone at last', () => {
+    const pace = new BulkPace(true, 0);
+    let nowMs = late(pace, 0, 6);
+    const first = pace.bytesPerSecond;
+    for (let second = 0; second < 300 && pace.bytesPerSecond > 0; second += 1) {
+      for (let i = 0; i < 20; i += 1) {
+        nowMs += 50;
+        pace.saturated();
+        pace.pong(sample(1, 1000), nowMs);
+      }
+      if (second === 4) expect(pace.bytesPerSecond).toBe(first);
+      if (second === 12) expect(pace.bytesPerSecond).toBeGreaterThan(first);
+    }
+    expect(pace.bytesPerSecond).toBe(0);
+  });
+
+  it('is dropped for a while when it is not the cure', () => {
+    const pace = new BulkPace(true, 0);
+    const nowMs = late(pace, 0, 60);
+    expect(pace.bytesPerSecond).toBe(0);
+    late(pace, nowMs, 100);
+    expect(pace.bytesPerSecond).toBe(0);
+    late(pace, nowMs + 10_000, 400);
+    expect(pace.availableBytes(nowMs)).toBe(Number.POSITIVE_INFINITY);
+  });
+});
