@@ -141,7 +141,7 @@ export class MConnection {
    *
    * @param channelId - of one of the channels given at construction.
    * @param bytes - 0 to `recvMessageCapacity` bytes; not copied, and not to be changed until they are sent.
-   * @returns `queued`; `timeout` when there was no room in time; `full` when {@link SEND_WAITERS_MAX} callers wait for
+   * @returns `queued`; `timeout` when there was no room in time; `full` when `SEND_WAITERS_MAX` callers wait for
    *   this channel already; `closed` as soon as the connection ends.
    * @throws {@link NetError} (as a rejection) `UNKNOWN_CHANNEL`, `MESSAGE_TOO_LARGE`, `ABORTED`. Nothing was queued then.
    */
