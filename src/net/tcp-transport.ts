@@ -80,7 +80,10 @@ export class TcpTransport implements Transport {
       }, timeoutMs);
       signal?.addEventListener('abort', onAbort, { once: true });
       socket.once('error', onError);
-      socket.connect({ host: address.host, port: address.port, noDelay: true, keepAlive: true }, () => {
+      socket.connect({ host: address.host, port: address.port }, () => {
+        // As options of `connect` these two are ignored on a socket that was made before.
+        socket.setNoDelay(true);
+        socket.setKeepAlive(true);
         // On one host the system can join a socket to itself when the port dialled is in the range of dynamic ports.
         if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
           fail(new NetError('CONNECTION_REFUSED', `${what}: nobody listens there (the dial met itself)`));

@@ -1,6 +1,6 @@
 /** What TCP has beyond the suite for every transport: raw sockets at the other end, and the operating system's moods. */
-import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { connect as connectSocket, createServer, type Server, Socket } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { ArchethicLink } from '../../src/net/archethic-link.ts';
 import type { NetError } from '../../src/net/errors.ts';
@@ -209,6 +209,18 @@ describe('an Archethic link on TCP', () => {
 });
 
 describe('dialling and listening', () => {
+  it('a dialled socket sends small writes at once (TCP_NODELAY) and keeps itself alive', async () => {
+    const listener = await transport.listen(local, () => {});
+    cleanups.push(() => listener.close());
+    const noDelay = vi.spyOn(Socket.prototype, 'setNoDelay');
+    const keepAlive = vi.spyOn(Socket.prototype, 'setKeepAlive');
+    cleanups.push(() => vi.restoreAllMocks());
+    const stream = await transport.dial(listener.address, { timeoutMs: 5000 });
+    cleanups.push(() => stream.destroy());
+    expect(noDelay).toHaveBeenCalledWith(true);
+    expect(keepAlive).toHaveBeenCalledWith(true);
+  });
+
   it('a listener at an address of somebody else is a typed error', async () => {
     await expect(transport.listen({ ...local, host: '192.0.2.1' }, () => {})).rejects.toMatchObject({
       code: 'ADDRESS_UNAVAILABLE',
