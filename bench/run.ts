@@ -8,8 +8,9 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type BenchOptions, type BenchTable, formatRow } from './harness.ts';
 import { processBench } from './process/process.bench.ts';
+import { wireBench } from './wire/wire.bench.ts';
 
-const TABLES: readonly ((options: BenchOptions) => Promise<BenchTable>)[] = [processBench];
+const TABLES: readonly ((options: BenchOptions) => Promise<BenchTable>)[] = [processBench, wireBench];
 
 const { values } = parseArgs({
   options: {
