@@ -2,6 +2,7 @@
 import { CodedError, describeReason } from '../base/errors.ts';
 import { callCommand } from './call-command.ts';
 import { type Command, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, quote, rows, usage } from './command-line.ts';
+import { crawlCommand } from './crawl-command.ts';
 import { decodeCommand } from './decode-command.ts';
 import { demoCommand } from './demo-command.ts';
 import { DEMO_NODE_COMMAND, runDemoNode } from './demo-node.ts';
@@ -9,10 +10,19 @@ import { CliError } from './errors.ts';
 import { keygenCommand } from './keygen-command.ts';
 import { didYouMean } from './nearest-names.ts';
 import { nodeCommand } from './node-command.ts';
+import { peerCommand } from './peer-command.ts';
 import type { Shell } from './shell.ts';
 
 /** The commands, in the order help lists them. */
-export const COMMANDS: readonly Command[] = [demoCommand, keygenCommand, nodeCommand, callCommand, decodeCommand];
+export const COMMANDS: readonly Command[] = [
+  demoCommand,
+  keygenCommand,
+  nodeCommand,
+  callCommand,
+  decodeCommand,
+  peerCommand,
+  crawlCommand,
+];
 
 /** Longest line of an error, in characters; the rest is cut. */
 export const ERROR_LINE_CHARS_MAX = 1000;
@@ -78,7 +88,8 @@ function help(): string {
   return `${[
     'usage: genmesh COMMAND [options]',
     '',
-    'Supervised nodes that exchange encrypted, multiplexed messages over TCP, on the Archethic wire.',
+    'Supervised nodes that exchange encrypted, multiplexed messages over TCP, on the Archethic wire;',
+    'peer and crawl speak to CometBFT nodes.',
     '',
     'commands:',
     ...rows(COMMANDS.map(({ name, summary }) => [name, summary])),

@@ -1,0 +1,203 @@
+/** `genmesh crawl`: walks a CometBFT network by peer exchange and draws it, as JSON and for Graphviz. */
+import { renameSync, writeFileSync } from 'node:fs';
+import { CodedError, describeReason } from '../base/errors.ts';
+import type { NodeInfo } from '../codec/cometbft-node-info.ts';
+import { TcpTransport } from '../net/tcp-transport.ts';
+import { type PexAddress, toPexAddress } from '../p2p/pex-address.ts';
+import { CRAWL_LIMITS, type CrawlNetwork, type CrawlVisit, crawl } from '../p2p/pex-crawl.ts';
+import { wireCrawlNetwork } from '../p2p/pex-crawl-network.ts';
+import { type Topology, TopologyBuilder, type TopologyNode, topologyToDot } from '../p2p/pex-topology.ts';
+import { SwitchError } from '../p2p/switch-errors.ts';
+import { type Command, command, EXIT_OK, flag, number, quote, text, usage } from './command-line.ts';
+import { CliError } from './errors.ts';
+import { readNodeKeyFile } from './node-key-file.ts';
+import { parseTarget } from './peer-command.ts';
+import { joinFailure } from './peer-failure.ts';
+import { plainNodeInfo, plainText } from './peer-sighting.ts';
+import type { Shell } from './shell.ts';
+
+/** Longest `--timeout`, in ms. */
+export const CRAWL_TIMEOUT_MS_MAX = 600_000;
+
+const details: readonly string[] = [
+  'Visits a node, asks whom it knows, visits those, and so on, each once: few at a time, never two at one host, with a',
+  'pause between dials. Visited nodes are told an address that nobody keeps. Addresses that the open internet cannot',
+  'reach are left out unless --private is given. A signal ends the walk early; what was found is written all the same.',
+  '',
+  'Without --out the JSON goes to standard output. Draw the picture with: sfdp -Tsvg topology.dot > topology.svg',
+];
+
+const range = ([standard, min, max]: readonly [number, number, number]): {
+  readonly min: number;
+  readonly max: number;
+  readonly standard: number;
+} => ({ min, max, standard });
+
+/** `genmesh crawl`. */
+export const crawlCommand: Command = command({
+  name: 'crawl',
+  summary: 'walks a CometBFT network by peer exchange and draws it',
+  details,
+  positionals: [{ name: 'ID@HOST:PORT', help: 'where to begin; HOST is an IP address' }],
+  options: {
+    network: text('NAME', 'id of the chain; needed'),
+    out: text('FILE', 'writes the topology there as JSON'),
+    dot: text('FILE', "writes the picture there, in Graphviz' DOT language"),
+    key: text('FILE', 'node_key.json, or an ed25519 key file of genmesh keygen; default: a new key each time'),
+    private: flag('follows addresses of private networks and loopback too'),
+    concurrency: number('N', 'visits at a time', range(CRAWL_LIMITS.concurrency)),
+    interval: number('MS', 'pause between two dials, in ms', range(CRAWL_LIMITS.dialIntervalMs)),
+    timeout: number('MS', 'patience with a connection and with an answer, in ms', {
+      min: 1,
+      max: CRAWL_TIMEOUT_MS_MAX,
+      standard: 10_000,
+    }),
+    max: number('N', 'addresses remembered', range(CRAWL_LIMITS.addressesMax)),
+    depth: number('N', 'steps from the first node', range(CRAWL_LIMITS.depthMax)),
+  },
+  exits: [
+    ['0', 'the topology is written'],
+    ['1', 'the first node was not reached, or a file cannot be written: one line on stderr says why'],
+  ],
+  examples: [
+    'genmesh crawl 5576458aef205977e18fd50b274e9b5d9014525a@127.0.0.1:26656 --network test --private',
+    'genmesh crawl 5576458aef205977e18fd50b274e9b5d9014525a@10.0.0.1:26656 --network test --out t.json --dot t.dot',
+  ],
+  async run(options, [target = ''], shell): Promise<number> {
+    const { network, key } = options;
+    if (network === undefined) throw usage('option --network is missing: the id of the chain, see cometbft status');
+    const root = toPexAddress(parseTarget(target));
+    if (root === undefined) throw usage(`${quote(target)} names a host: a crawl begins at an IP address`);
+    const { clock, random, engine } = shell;
+    const nodeKey = key === undefined ? engine.generateKeyPair(random) : readNodeKeyFile(key, engine);
+    const wire = { transport: new TcpTransport({ clock }), nodeKey, network, clock, random, engine };
+    const topology = await walk(shell, {
+      network: networkOf(wire, options.timeout),
+      root,
+      chain: network,
+      crawl: {
+        concurrency: options.concurrency,
+        dialIntervalMs: options.interval,
+        connectTimeoutMs: options.timeout,
+        answerTimeoutMs: options.timeout,
+        addressesMax: options.max,
+        depthMax: options.depth,
+        isStrict: !options.private,
+      },
+    });
+    write(shell, topology, network, options);
+    return EXIT_OK;
+  },
+});
+
+function networkOf(
+  wire: Omit<Parameters<typeof wireCrawlNetwork>[0], 'stepTimeoutMs'>,
+  stepTimeoutMs: number,
+): CrawlNetwork<NodeInfo> {
+  try {
+    return wireCrawlNetwork({ ...wire, stepTimeoutMs });
+  } catch (error) {
+    if (error instanceof RangeError && error.cause instanceof CodedError) throw usage(error.message);
+    throw error;
+  }
+}
+
+interface Walk {
+  readonly network: CrawlNetwork<NodeInfo>;
+  readonly root: PexAddress;
+  readonly chain: string;
+  readonly crawl: Omit<Parameters<typeof crawl<NodeInfo>>[0], 'network' | 'roots' | 'signal' | 'clock'>;
+}
+
+async function walk(shell: Shell, { network, root, chain, crawl: settings }: Walk): Promise<Topology<NodeInfo>> {
+  const abort = new AbortController();
+  const offStop = shell.onStop(() => abort.abort());
+  const builder = new TopologyBuilder<NodeInfo>();
+  const progress = new ProgressLine(shell);
+  try {
+    const { signal } = abort;
+    for await (const visit of crawl({ ...settings, network, roots: [root], signal, clock: shell.clock })) {
+      builder.add(visit);
+      // Nothing can follow from a first node that was not reached.
+      if (visit.depth === 0 && visit.outcome === 'unreachable') throw rootFailure(visit, root, chain);
+      progress.show(visit);
+    }
+  } finally {
+    progress.end();
+    offStop();
+  }
+  return builder.topology();
+}
+
+function rootFailure(visit: CrawlVisit<NodeInfo>, root: PexAddress, chain: string): CliError {
+  const { error } = visit;
+  const cause =
+    error instanceof SwitchError
+      ? error
+      : new SwitchError('DIAL_FAILED', `the dial failed: ${describeReason(error)}`, { cause: error });
+  return joinFailure(cause, { id: root.id, host: root.ip, port: root.port }, chain);
+}
+
+/** One line on standard error: on a terminal drawn over itself, else once in ten seconds. */
+class ProgressLine {
+  readonly #shell: Shell;
+  #lastMs: number;
+  #last = '';
+  #isDrawn = false;
+
+  constructor(shell: Shell) {
+    this.#shell = shell;
+    this.#lastMs = shell.clock.monotonicMs();
+  }
+
+  show({ progress }: CrawlVisit<NodeInfo>): void {
+    const { visitCount, reachedCount, queuedCount, activeCount, droppedCount } = progress;
+    const dropped = droppedCount > 0 ? `, ${droppedCount} left out` : '';
+    this.#last = `${visitCount} visited, ${reachedCount} reached, ${activeCount} under way, ${queuedCount} waiting${dropped}`;
+    const nowMs = this.#shell.clock.monotonicMs();
+    const isTerminal = this.#shell.terminal !== undefined;
+    if (nowMs - this.#lastMs < (isTerminal ? TERMINAL_INTERVAL_MS : PIPE_INTERVAL_MS)) return;
+    this.#lastMs = nowMs;
+    this.#isDrawn = isTerminal;
+    this.#shell.err(isTerminal ? `\r\u001b[K${this.#last}` : `${this.#last}\n`);
+  }
+
+  end(): void {
+    if (this.#last !== '') this.#shell.err(`${this.#isDrawn ? '\r\u001b[K' : ''}${this.#last}\n`);
+  }
+}
+
+const TERMINAL_INTERVAL_MS = 100;
+const PIPE_INTERVAL_MS = 10_000;
+
+function write(
+  shell: Shell,
+  topology: Topology<NodeInfo>,
+  network: string,
+  files: { readonly out: string | undefined; readonly dot: string | undefined },
+): void {
+  const nodes = topology.nodes.map(({ info, ...node }) => ({
+    ...node,
+    info: info === undefined ? null : plainNodeInfo(info),
+  }));
+  const json = `${JSON.stringify({ network, ...topology, nodes }, null, 2)}\n`;
+  if (files.out === undefined) shell.out(json);
+  else writeWhole(files.out, json);
+  if (files.dot !== undefined) writeWhole(files.dot, topologyToDot(topology, labelOf));
+}
+
+function labelOf({ id, info }: TopologyNode<NodeInfo>): string {
+  return info === undefined ? id.slice(0, 6) : `${plainText(info.moniker)} ${id.slice(0, 6)}`;
+}
+
+/** A new file beside it takes its place, so that nobody reads half of one. */
+function writeWhole(path: string, content: string): void {
+  const fresh = `${path}.${process.pid}.new`;
+  try {
+    writeFileSync(fresh, content);
+    renameSync(fresh, path);
+  } catch (cause) {
+    const code = (cause as { code?: string }).code ?? 'unknown error';
+    throw new CliError('FILE_UNWRITABLE', `cannot write ${quote(path)} (${code}): choose another place`, { cause });
+  }
+}

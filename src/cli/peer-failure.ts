@@ -1,0 +1,45 @@
+/** Why a node did not take us as a peer, in one line that says what to do. */
+import { formatHostPort, type NodeAddress } from '../codec/cometbft-address.ts';
+import { NetError } from '../net/errors.ts';
+import type { SwitchError } from '../p2p/switch-errors.ts';
+import { CliError } from './errors.ts';
+import { plainText } from './peer-sighting.ts';
+
+/** The line for a peer that could not be joined. */
+export function joinFailure(error: SwitchError, address: NodeAddress, network: string): CliError {
+  const why = REASONS[error.code]?.(error, address, network) ?? plainText(error.message);
+  return new CliError('CALL_FAILED', `cannot join ${formatHostPort(address)}: ${why}`, { cause: error });
+}
+
+type Reason = (error: SwitchError, address: NodeAddress, network: string) => string;
+
+const noNode: Reason = () =>
+  'what answers there is no CometBFT node: give its peer-to-peer port (26656), not RPC (26657)';
+
+const REASONS: { readonly [code in string]?: Reason } = {
+  DIAL_FAILED: (error) => dialReason(error.cause),
+  AUTH_FAILURE: (error, { id }) => {
+    const found = error.peerId;
+    const is = found === undefined ? 'another node' : `the node ${found}`;
+    return `${is} answers there, not ${id}: check the id with cometbft show-node-id`;
+  },
+  INCOMPATIBLE: (error, _address, network) => {
+    const other = /network "([^"]*)"/.exec(error.message)?.[1];
+    if (other === undefined) return plainText(error.message);
+    const name = plainText(other);
+    return `the node is of network ${name}, not ${network}: give --network ${name} if that is meant`;
+  },
+  HANDSHAKE_FAILED: noNode,
+  HANDSHAKE_TIMEOUT: noNode,
+  SELF: () => 'that node has our own key: give another --key',
+  PEER_CLOSED: () => 'the node closed the connection: it may be full, or have a peer with our key already; try again',
+  NODE_INFO_INVALID: (error) => `what the node says of itself does not hold (${plainText(error.message)})`,
+};
+
+function dialReason(cause: unknown): string {
+  const code = cause instanceof NetError ? cause.code : undefined;
+  if (code === 'CONNECTION_REFUSED') return 'nobody listens there: start the node, or check host and port';
+  if (code === 'UNREACHABLE') return 'the host does not exist or there is no way to it: check the address';
+  if (code === 'DIAL_TIMEOUT') return 'no answer to the connection request: check the address, and firewalls between';
+  return cause instanceof Error ? plainText(cause.message) : 'the dial failed';
+}

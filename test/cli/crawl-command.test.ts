@@ -1,0 +1,117 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, test } from 'vitest';
+import { runProgram } from '../../src/cli/program.ts';
+import type { PexNetAddress } from '../../src/codec/cometbft-pex.ts';
+import { type StageNode, type StageOptions, startStage } from './comet-stage.ts';
+import { FakeShell, runHere } from './fake-shell.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'genmesh-crawl-'));
+const stages: StageNode[] = [];
+const DEAD: PexNetAddress = { id: 'd'.repeat(40), ip: '127.0.0.1', port: 1 };
+const FAST = ['--network', 'stage', '--private', '--interval', '0', '--timeout', '5000'];
+afterEach(async () => {
+  await Promise.all(stages.splice(0).map(({ node }) => node.stop()));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function stage(options?: StageOptions): Promise<StageNode> {
+  const started = await startStage(options);
+  stages.push(started);
+  return started;
+}
+
+function netAddress({ node }: StageNode): PexNetAddress {
+  return { id: node.id, ip: '127.0.0.1', port: node.address?.port ?? 0 };
+}
+
+interface Found {
+  readonly network: string;
+  readonly nodes: readonly {
+    readonly id: string;
+    readonly outcome: string;
+    readonly depth: number;
+    readonly info: { readonly moniker: string; readonly channels: string } | null;
+    readonly knows: readonly string[];
+  }[];
+  readonly unvisited: readonly string[];
+  readonly edgeCount: number;
+}
+
+test('a crawl writes who is there and who knows whom, as JSON and as a picture', async () => {
+  const far = await stage();
+  const near = await stage({ knows: [netAddress(far), DEAD] });
+  const root = await stage({ knows: [netAddress(near)] });
+  const [out, dot] = [join(folder, 'topology.json'), join(folder, 'topology.dot')];
+  const args = ['crawl', root.address, ...FAST, '--out', out, '--dot', dot];
+  const { code, stdout, stderr } = await runHere(args);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+  expect(stderr).toBe('4 visited, 3 reached, 0 under way, 0 waiting\n');
+  const found = JSON.parse(readFileSync(out, 'utf8')) as Found;
+  expect(found).toMatchObject({ network: 'stage', unvisited: [], edgeCount: 3 });
+  expect(found.nodes.map(({ id, outcome, depth }) => [id, outcome, depth])).toEqual([
+    [root.node.id, 'answered', 0],
+    [near.node.id, 'answered', 1],
+    [far.node.id, 'answered', 2],
+    [DEAD.id, 'unreachable', 2],
+  ]);
+  expect(found.nodes[0]).toMatchObject({ info: { moniker: 'stage', channels: '00203040' }, knows: [near.node.id] });
+  expect(found.nodes[3]).toMatchObject({ info: null, knows: [] });
+  const picture = readFileSync(dot, 'utf8');
+  expect(picture).toMatch(/^digraph topology \{\n/);
+  expect(picture).toContain(`"${root.node.id}" [label="stage ${root.node.id.slice(0, 6)}", fillcolor=palegreen];`);
+  expect(picture).toContain(`"${near.node.id}" -> "${far.node.id}";`);
+  // Nothing half written is left behind.
+  expect(readdirSync(folder).sort()).toEqual(['topology.dot', 'topology.json']);
+});
+
+test('without --out the JSON is printed, and addresses of private networks are not followed without --private', async () => {
+  const near = await stage();
+  const root = await stage({ knows: [netAddress(near)] });
+  const { code, stdout, stderr } = await runHere(['crawl', root.address, '--network', 'stage']);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '1 visited, 1 reached, 0 under way, 0 waiting\n' });
+  expect(JSON.parse(stdout)).toMatchObject({ nodes: [{ id: root.node.id }], unvisited: [near.node.id] });
+});
+
+test('a bound on addresses, or on steps, is kept and said', async () => {
+  const near = await stage();
+  const root = await stage({ knows: [netAddress(near), DEAD] });
+  const few = await runHere(['crawl', root.address, ...FAST, '--max', '2']);
+  expect(few.stderr).toBe('2 visited, 2 reached, 0 under way, 0 waiting, 1 left out\n');
+  const short = await runHere(['crawl', root.address, ...FAST, '--depth', '0']);
+  expect(short.stderr).toBe('1 visited, 1 reached, 0 under way, 0 waiting, 2 left out\n');
+});
+
+test('a first node that is not reached is an error in one line, and no file is written', async () => {
+  const other = await stage({ network: 'other' });
+  const out = join(folder, 'never.json');
+  const wrong = await runHere(['crawl', other.address, ...FAST, '--out', out]);
+  expect(wrong).toMatchObject({ code: 1, stdout: '' });
+  expect(wrong.stderr).toMatch(
+    /^genmesh: cannot join 127\.0\.0\.1:\d+: the node is of network other, not stage[^\n]*\n$/,
+  );
+  const dead = await runHere(['crawl', `${DEAD.id}@127.0.0.1:1`, ...FAST, '--out', out]);
+  expect(dead).toMatchObject({ code: 1, stdout: '' });
+  expect(dead.stderr).toMatch(/^genmesh: cannot join 127\.0\.0\.1:1: nobody listens there[^\n]*\n$/);
+  expect(readdirSync(folder)).not.toContain('never.json');
+});
+
+test('a file that cannot be written is named', async () => {
+  const root = await stage();
+  const { code, stderr } = await runHere(['crawl', root.address, ...FAST, '--out', join(folder, 'no/where.json')]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/genmesh: cannot write "[^"]+where\.json" \(ENOENT\): choose another place\n$/);
+});
+
+test('a signal ends the walk, and what was found is written', async () => {
+  const near = await stage();
+  const root = await stage({ knows: [netAddress(near), DEAD] });
+  const shell = new FakeShell();
+  // The next dial would come in a minute.
+  const ended = runProgram(['crawl', root.address, '--network', 'stage', '--private', '--interval', '60000'], shell);
+  await new Promise<void>((resolve) => root.node.on('peerRemoved', () => resolve()));
+  shell.stop('SIGINT');
+  expect(await ended).toBe(0);
+  expect(JSON.parse(shell.stdout)).toMatchObject({ nodes: [{ id: root.node.id, outcome: 'answered' }] });
+});
