@@ -1,5 +1,5 @@
 /** `genmesh peer`: joins a running CometBFT chain as an ordinary peer and prints what it sees as it comes. */
-import { CodedError } from '../base/errors.ts';
+import { CodedError, describeReason } from '../base/errors.ts';
 import { createLogger } from '../base/logger.ts';
 import { formatHostPort, formatNodeAddress, type NodeAddress, parseNodeAddress } from '../codec/cometbft-address.ts';
 import { CodecError } from '../codec/errors.ts';
@@ -7,6 +7,7 @@ import type { KeyPair } from '../crypto/keys.ts';
 import { Switch } from '../p2p/switch.ts';
 import { SwitchError } from '../p2p/switch-errors.ts';
 import { type Command, command, EXIT_OK, flag, number, text, usage } from './command-line.ts';
+import { CliError } from './errors.ts';
 import { readNodeKeyFile } from './node-key-file.ts';
 import { joinFailure } from './peer-failure.ts';
 import { formatSighting, type Sighting, sightingToJson } from './peer-sighting.ts';
@@ -40,7 +41,7 @@ export const peerCommand: Command = command({
   },
   exits: [
     ['0', 'a signal ended it, or the seconds are over'],
-    ['1', 'it could not become a peer: one line on stderr says why'],
+    ['1', 'it could not become a peer, or not again: one line on stderr says why'],
   ],
   examples: [
     'genmesh peer 5576458aef205977e18fd50b274e9b5d9014525a@127.0.0.1:26656 --network cosmoshub-4',
@@ -93,8 +94,18 @@ async function watch(shell: Shell, setup: WatchSetup): Promise<number> {
     tellConnections(node, say);
     const joined = node.dialPeer(address, { isPersistent: true });
     joined.catch(() => {}); // when the end comes first
-    await Promise.race([joined, ended]);
-    await ended;
+    const broken = new Promise<never>((_, reject) => {
+      node.on('gaveUp', ({ address: { host, port }, dials }) => {
+        const place = formatHostPort({ host, port });
+        reject(new CliError('CALL_FAILED', `${place} was lost, and ${dials} dials did not bring it back: look there`));
+      });
+      node.on('stopped', ({ reason }) => {
+        reject(new CliError('NODE_FAILED', `the peer stopped by itself (${describeReason(reason)}): please report it`));
+      });
+    });
+    broken.catch(() => {}); // it stops in the end
+    await Promise.race([joined, ended, broken]);
+    await Promise.race([ended, broken]);
     return EXIT_OK;
   } catch (error) {
     throw error instanceof SwitchError ? joinFailure(error, address, setup.network) : error;
@@ -148,9 +159,5 @@ function tellConnections(node: Switch, say: (sighting: Sighting) => void): void 
     if (!wasConnected || retryInMs === undefined) return;
     const reason = `${formatNodeAddress(address)}: ${error.message}`;
     say({ event: 'retry', code: error.code, reason, inMs: retryInMs });
-  });
-  node.on('gaveUp', ({ address, dials }) => {
-    const reason = `${formatHostPort(address)} was dialed ${dials} times and is not any more`;
-    say({ event: 'disconnected', id: address.id, code: 'GAVE_UP', reason });
   });
 }

@@ -2,9 +2,9 @@
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { AddressChannel, BlocksyncChannel, MempoolChannel, StateChannel } from '../../src/cli/peer-watch.ts';
-import type { BlocksyncMessage } from '../../src/codec/cometbft-blocksync.ts';
+import { type BlocksyncMessage, encodeBlocksyncMessage } from '../../src/codec/cometbft-blocksync.ts';
 import type { ConsensusMessage } from '../../src/codec/cometbft-consensus.ts';
-import type { PexNetAddress } from '../../src/codec/cometbft-pex.ts';
+import type { PexMessage, PexNetAddress } from '../../src/codec/cometbft-pex.ts';
 import { hexToBytes } from '../../src/codec/hex.ts';
 import { defaultEngine } from '../../src/crypto/default-engine.ts';
 import { reactor } from '../../src/p2p/reactor.ts';
@@ -19,6 +19,7 @@ export interface StageNode {
   readonly address: string;
   readonly steps: ConsensusMessage[];
   readonly requests: BlocksyncMessage[];
+  readonly addresses: PexMessage[];
 }
 
 /** What the stage says of itself. */
@@ -36,14 +37,21 @@ const Blocks = channel({ ...BlocksyncChannel.descriptor, id: 0x40, codec: bytesC
 export async function startStage({ network = 'stage', knows = [], listen }: StageOptions = {}): Promise<StageNode> {
   const steps: ConsensusMessage[] = [];
   const requests: BlocksyncMessage[] = [];
+  const addresses: PexMessage[] = [];
   const channels = [AddressChannel, StateChannel, MempoolChannel, Blocks] as const;
   const spec = reactor('stage', channels, () => ({
     addPeer: async (peer) => {
+      // A block that nobody asked for, and what a node asks that is catching up.
+      await peer.send(Blocks, hexToBytes(BLOCK_RESPONSE));
+      await peer.send(Blocks, encodeBlocksyncMessage({ type: 'status_request' }));
+      await peer.send(Blocks, encodeBlocksyncMessage({ type: 'block_request', height: 7 }));
+      await peer.send(AddressChannel, { type: 'pex_request' });
       const at = { round: 0, secondsSinceStart: 0, lastCommitRound: 0 };
       await peer.send(StateChannel, { type: 'new_round_step', height: 3, step: 'NewHeight', ...at });
     },
     receive: async ({ channelId, message, peer }) => {
       if (channelId === 0x00) {
+        addresses.push(message);
         if (message.type === 'pex_request') await peer.send(AddressChannel, { type: 'pex_addrs', addresses: knows });
       } else if (channelId === 0x20) {
         steps.push(message);
@@ -65,5 +73,5 @@ export async function startStage({ network = 'stage', knows = [], listen }: Stag
     reactors: [spec],
     clock: systemClock,
   });
-  return { node, address: node.nodeAddress as string, steps, requests };
+  return { node, address: node.nodeAddress as string, steps, requests, addresses };
 }

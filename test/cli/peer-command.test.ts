@@ -37,7 +37,7 @@ async function stage(options?: StageOptions): Promise<StageNode> {
 
 describe('genmesh peer', () => {
   test('prints what it sees of a node until it is told to stop', async () => {
-    const { address, steps, requests } = await stage({ knows: [{ id: ID, ip: '192.0.2.1', port: 26_656 }] });
+    const { address, steps, requests, addresses } = await stage({ knows: [{ id: ID, ip: '192.0.2.1', port: 26_656 }] });
     const shell = new FakeShell();
     const code = runProgram(['peer', address, '--network', 'stage'], shell);
     await shell.line(/^connected +\S+ is stage, version 0\.38\.26, network stage, channels 00203040$/m);
@@ -47,12 +47,18 @@ describe('genmesh peer', () => {
     await shell.line(
       new RegExp(`^block +2 ${golden.BLOCK_HASH} at \\S+Z, 0 transactions, by ${golden.BLOCK_PROPOSER}$`, 'm'),
     );
+    // It says that it is as far as the node, and asks for the block below.
+    expect(steps[0]).toMatchObject({ type: 'new_round_step', height: 3, step: 'NewHeight' });
+    await expect.poll(() => requests).toContainEqual({ type: 'block_request', height: 2 });
+    // It has nothing to give, and says so.
+    await expect.poll(() => requests).toContainEqual({ type: 'status_response', height: 0, base: 0 });
+    await expect.poll(() => requests).toContainEqual({ type: 'no_block_response', height: 7 });
+    await expect.poll(() => addresses).toContainEqual({ type: 'pex_addrs', addresses: [] });
     shell.stop('SIGINT');
     expect(await code).toBe(0);
     expect(shell.stderr).toBe('');
-    // It says that it is as far as the node, and asks for the block below.
-    expect(steps[0]).toMatchObject({ type: 'new_round_step', height: 3, step: 'NewHeight' });
-    expect(requests).toContainEqual({ type: 'block_request', height: 2 });
+    // A block comes once, though the node sends it twice.
+    expect(shell.stdout.match(/^block /gm)).toHaveLength(1);
   });
 
   test('prints an object a line with --json, and ends when its seconds are over', async () => {

@@ -303,6 +303,7 @@ test('genmesh peer prints live blocks and transactions, and genmesh crawl finds 
   expect(block[2]).toBe(block_id.hash);
   await comet.rpc('broadcast_tx_sync', { tx: '"cli=1"' });
   await shell.line(new RegExp(`^tx +${txHash(engine, new TextEncoder().encode('cli=1'))} of 5 bytes$`, 'm'));
+  await shell.line(/^rtt +\d+\.\d\d ms/m);
   shell.stop('SIGINT');
   expect(await code).toBe(0);
   expect(shell.stderr).toBe('');
