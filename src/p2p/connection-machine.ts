@@ -7,7 +7,7 @@
  */
 import { createMachine } from 'xstate';
 import { type Machine, machine } from '../actors/gen-statem.ts';
-import type { ArchethicLink } from '../net/archethic-link.ts';
+import type { MessageLink } from './messaging-link.ts';
 
 /** Where a connection can be. */
 export const CONNECTION_STATES = ['idle', 'dialing', 'connected', 'backoff', 'stopped'] as const;
@@ -24,7 +24,7 @@ export type ConnectionEvent =
   | { readonly type: 'wakeUp' }
   /** The pause is over. */
   | { readonly type: 'retry' }
-  | { readonly type: 'dialed'; readonly link: ArchethicLink }
+  | { readonly type: 'dialed'; readonly link: MessageLink }
   | { readonly type: 'dialFailed'; readonly reason: unknown }
   | { readonly type: 'closed'; readonly reason: unknown }
   | { readonly type: 'stop' };

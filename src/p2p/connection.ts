@@ -15,7 +15,7 @@ import type { Timer } from '../base/clock.ts';
 import { type CodedError, describeReason } from '../base/errors.ts';
 import type { MessageValue } from '../codec/message.ts';
 import type { OpenedEnvelop } from '../crypto/sealed-envelop.ts';
-import type { ArchethicLink } from '../net/archethic-link.ts';
+import { ArchethicLink } from '../net/archethic-link.ts';
 import { NetError } from '../net/errors.ts';
 import { HeartbeatLiveness } from '../net/heartbeat-liveness.ts';
 import { formatNetAddress } from '../net/net-address.ts';
@@ -23,6 +23,7 @@ import type { ByteStream } from '../net/transport.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import { type ConnectionEvent, type ConnectionState, connectionMachine } from './connection-machine.ts';
 import { P2pError } from './errors.ts';
+import type { LinkRole, MessageLink } from './messaging-link.ts';
 import { type NodeContext, noteFault } from './node-context.ts';
 import type { MailboxRef } from './node-mailbox.ts';
 import type { PeerAddress } from './peer-address.ts';
@@ -56,9 +57,9 @@ export class Connection extends GenStatem<typeof connectionMachine, [ConnectionO
   #options!: ConnectionOptions;
   #liveness: HeartbeatLiveness | undefined;
   /** The link of the connection that stands. */
-  #link: ArchethicLink | undefined;
+  #link: MessageLink | undefined;
   /** The newest link, standing or not. */
-  #latest: ArchethicLink | undefined;
+  #latest: MessageLink | undefined;
   #attempts = 0;
   #backoffTimer: Timer | undefined;
   #lastDialMs = Number.NEGATIVE_INFINITY;
@@ -68,7 +69,7 @@ export class Connection extends GenStatem<typeof connectionMachine, [ConnectionO
 
   override readonly actions: Readonly<Record<string, (context: ActionContext<ConnectionEvent>) => void>> = {
     dial: () => this.#dial(),
-    announceConnected: ({ event }) => this.#connected((event as { link: ArchethicLink }).link),
+    announceConnected: ({ event }) => this.#connected((event as { link: MessageLink }).link),
     announceDisconnected: ({ event }) => this.#disconnected((event as { reason?: unknown }).reason),
     announceFailure: ({ event }) => this.#dialFailed((event as { reason?: unknown }).reason),
     armBackoff: () => this.#armBackoff(),
@@ -127,16 +128,22 @@ export class Connection extends GenStatem<typeof connectionMachine, [ConnectionO
     this.#lastDialMs = context.clock.monotonicMs();
     const dialing = new AbortController();
     this.#dialing = dialing;
-    const transport = context.transports.get(peer.address.scheme);
     const dial =
-      transport === undefined
-        ? Promise.reject(new NetError('ADDRESS_INVALID', `no transport for ${formatNetAddress(peer.address)}`))
-        : transport.dial(peer.address, { timeoutMs: context.limits.dialTimeoutMs, signal: dialing.signal });
-    dial
-      .then((stream) => this.#open(stream))
-      .catch((reason) => {
-        if (this.self.isAlive) this.#post({ type: 'dialFailed', reason });
-      });
+      context.dialer === undefined
+        ? this.#dialStream(dialing.signal).then((stream) => this.#open(stream))
+        : context.dialer.dial(peer, this.#role(), dialing.signal);
+    dial.catch((reason) => {
+      if (this.self.isAlive) this.#post({ type: 'dialFailed', reason });
+    });
+  }
+
+  async #dialStream(signal: AbortSignal): Promise<ByteStream> {
+    const { context, peer } = this.#options;
+    const transport = context.transports.get(peer.address.scheme);
+    if (transport !== undefined) {
+      return transport.dial(peer.address, { timeoutMs: context.limits.dialTimeoutMs, signal });
+    }
+    throw new NetError('ADDRESS_INVALID', `no transport for ${formatNetAddress(peer.address)}`);
   }
 
   async #open(stream: ByteStream): Promise<void> {
@@ -157,9 +164,9 @@ export class Connection extends GenStatem<typeof connectionMachine, [ConnectionO
   }
 
   /** What the reader of one connection does with what it reads: all of it belongs to the calls of this remote. */
-  #role(): ReaderRole {
+  #role(): ReaderRole & LinkRole {
     const { context, peer, counters, mailbox } = this.#options;
-    let link: ArchethicLink;
+    let link: MessageLink;
     let sentBefore = 0;
     let replies = 0;
     return {
@@ -202,12 +209,23 @@ export class Connection extends GenStatem<typeof connectionMachine, [ConnectionO
     };
   }
 
-  #connected(link: ArchethicLink): void {
+  #connected(link: MessageLink): void {
     const { context, peer, counters, mailbox } = this.#options;
     this.#setState('connected');
     this.#link = link;
     this.#attempts = 0;
     counters.connections += 1;
+    if (link instanceof ArchethicLink) this.#watch(link); // else the connection below has pings of its own
+    context.directory.connected(peer.publicKey);
+    mailbox()?.cast('connected', link);
+    const facts = { publicKey: peer.publicKey, remoteAddress: link.remoteAddress };
+    context.logger.info('connected', { peer: peer.publicKey.toString(), remoteAddress: link.remoteAddress });
+    context.telemetry.emit('genmesh.connection.connected', {}, facts);
+    context.events.emit('connected', facts);
+  }
+
+  #watch(link: ArchethicLink): void {
+    const { context } = this.#options;
     const { heartbeatIntervalMs, heartbeatOutstandingMax } = context.limits;
     this.#liveness = new HeartbeatLiveness({
       clock: context.clock,
@@ -222,12 +240,6 @@ export class Connection extends GenStatem<typeof connectionMachine, [ConnectionO
       },
     });
     this.#liveness.start();
-    context.directory.connected(peer.publicKey);
-    mailbox()?.cast('connected', link);
-    const facts = { publicKey: peer.publicKey, remoteAddress: link.remoteAddress };
-    context.logger.info('connected', { peer: peer.publicKey.toString(), remoteAddress: link.remoteAddress });
-    context.telemetry.emit('genmesh.connection.connected', {}, facts);
-    context.events.emit('connected', facts);
   }
 
   #disconnected(reason: unknown): void {

@@ -6,6 +6,7 @@ import { type CodedError, describeReason } from '../base/errors.ts';
 import type { PublicKey } from '../crypto/keys.ts';
 import { PublicKeyCache } from '../crypto/sealed-envelop.ts';
 import type { NetAddress } from '../net/net-address.ts';
+import type { LinkDialer } from './messaging-link.ts';
 import type { NodeDirectory } from './node-directory.ts';
 import type { ParsedNodeOptions } from './node-options.ts';
 
@@ -67,6 +68,8 @@ export interface NodeContext extends ParsedNodeOptions {
   registry: Registry<RegistryKey>;
   directory: NodeDirectory;
   listenAddress: NetAddress | undefined;
+  /** On a wire where connections serve both directions: finds or makes them. */
+  dialer: LinkDialer | undefined;
   /** The node's supervisor has ended. */
   isStopped: boolean;
 }
@@ -94,6 +97,7 @@ export function createNodeContext(options: ParsedNodeOptions): NodeContext {
     registry: undefined as unknown as Registry<RegistryKey>,
     directory: undefined as unknown as NodeDirectory,
     listenAddress: undefined,
+    dialer: undefined,
     isStopped: false,
   };
 }

@@ -12,10 +12,10 @@ import type { From } from '../actors/request.ts';
 import { type NoReply, noreply, reply } from '../actors/results.ts';
 import { CodedError } from '../base/errors.ts';
 import type { MessageType, MessageValue } from '../codec/message.ts';
-import { sealMessageEnvelop } from '../crypto/sealed-envelop.ts';
-import type { ArchethicLink } from '../net/archethic-link.ts';
 import { NetError } from '../net/errors.ts';
 import { P2pError } from './errors.ts';
+import { wrapMessage } from './messaging-envelop.ts';
+import type { MessageLink } from './messaging-link.ts';
 import type { NodeContext } from './node-context.ts';
 import type { PeerAddress } from './peer-address.ts';
 import type { RemoteCounters } from './remote-counters.ts';
@@ -48,7 +48,7 @@ export interface MailboxState {
   queueBytes: number;
   readonly inFlight: Map<number, Outgoing>;
   nextId: number;
-  link: ArchethicLink | undefined;
+  link: MessageLink | undefined;
   /** The link has no room for the oldest call: nothing is sealed again before it tells that it has. */
   isCongested: boolean;
   /** A message to go on with the queue is under way. */
@@ -66,7 +66,7 @@ export interface MailboxProtocol {
     drop(outgoing: Outgoing): void;
     replied(reply: { readonly messageId: number; readonly value: MessageValue }): void;
     undecodable(reply: { readonly messageId: number; readonly error: CodedError }): void;
-    connected(link: ArchethicLink): void;
+    connected(link: MessageLink): void;
     drained(): void;
     disconnected(reason: unknown): void;
   };
@@ -233,16 +233,16 @@ export class NodeMailbox extends GenServer<
     state.counters.inFlight = inFlight.size;
   }
 
-  #transmit(outgoing: Outgoing, link: ArchethicLink, state: MailboxState): 'done' | 'congested' {
+  #transmit(outgoing: Outgoing, link: MessageLink, state: MailboxState): 'done' | 'congested' {
     const { context, peer, counters } = state;
     try {
       const messageId = this.#nextId(state);
-      const envelop = sealMessageEnvelop(context.engine, {
+      const { isSealed } = context;
+      const envelop = wrapMessage(context, {
         messageId,
         message: outgoing.message,
-        sender: context.identity,
         recipient: peer.publicKey,
-        random: context.random,
+        isSealed,
       });
       link.send(envelop);
       outgoing.messageId = messageId;

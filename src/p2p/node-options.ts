@@ -15,6 +15,7 @@ import { KeyPair } from '../crypto/keys.ts';
 import { type NetAddress, parseNetAddress } from '../net/net-address.ts';
 import { TcpTransport } from '../net/tcp-transport.ts';
 import type { Transport } from '../net/transport.ts';
+import type { ReactorSpec } from './reactor.ts';
 
 /** The tunable numbers of a node. `docs/limits.md` says what happens at each. */
 export interface NodeLimits {
@@ -107,9 +108,15 @@ export type NodeLimitOptions = Partial<NodeLimits>;
 type LimitName = keyof NodeLimits;
 
 /** Wires a node can speak. */
-export const WIRES = ['archethic'] as const;
-/** `archethic`: one socket per direction of calls, messages sealed one by one. */
+export const WIRES = ['archethic', 'mconnection'] as const;
+/**
+ * `archethic`: one socket per direction of calls, messages sealed one by one. `mconnection`: one connection for both
+ * directions, mutually authenticated and secret as a whole, with channels beside those of calls.
+ */
 export type Wire = (typeof WIRES)[number];
+
+/** Network of a node that is not told another. */
+export const NETWORK_DEFAULT = 'genmesh';
 
 /** How a node is started. Every field but `identity` has a default. */
 export interface NodeOptions extends NodeLimitOptions {
@@ -117,8 +124,14 @@ export interface NodeOptions extends NodeLimitOptions {
   readonly identity: KeyPair;
   /** Where to accept connections, e.g. `tcp://0.0.0.0:30002`; port 0 takes a free one. Default: nowhere. */
   readonly listen?: string | NetAddress;
-  /** Default `archethic`. */
+  /** Default `archethic`; `mconnection` takes an ed25519 identity only. */
   readonly wire?: Wire;
+  /** On the MConnection wire: signs and seals each call and its reply end to end as well. Default false. */
+  readonly sealed?: boolean;
+  /** On the MConnection wire: only nodes of the same network connect. Default `genmesh`. */
+  readonly network?: string;
+  /** On the MConnection wire: reactors of `node.switch` besides the one that carries calls. Default none. */
+  readonly reactors?: readonly ReactorSpec[];
   /** Ways to reach others, told apart by the scheme of an address. Default: TCP. */
   readonly transports?: readonly Transport[];
   /** Messages this node understands. Default: Archethic's. */
@@ -142,6 +155,10 @@ export interface ParsedNodeOptions {
   readonly identity: KeyPair;
   readonly listen: NetAddress | undefined;
   readonly wire: Wire;
+  /** Messages are signed and sealed one by one. */
+  readonly isSealed: boolean;
+  readonly network: string;
+  readonly reactors: readonly ReactorSpec[];
   readonly transports: ReadonlyMap<string, Transport>;
   readonly messages: MessageCatalog;
   readonly engine: CryptoEngine;
@@ -168,6 +185,8 @@ export function parseNodeOptions(options: NodeOptions): ParsedNodeOptions {
   if (options.messages !== undefined && !(options.messages instanceof MessageCatalog)) {
     throw new TypeError('option messages is not a MessageCatalog');
   }
+  const wire = checkOneOf('wire', options.wire ?? 'archethic', WIRES);
+  checkWireOptions(wire, options);
   const clock = options.clock ?? options.system?.clock ?? systemClock;
   const logger = options.logger ?? options.system?.logger ?? silentLogger;
   const transports = options.transports ?? [new TcpTransport({ clock, maxConnections: 65_536 })];
@@ -175,7 +194,10 @@ export function parseNodeOptions(options: NodeOptions): ParsedNodeOptions {
   return {
     identity: options.identity,
     listen: typeof listen === 'string' ? parseNetAddress(listen) : listen,
-    wire: checkOneOf('wire', options.wire ?? 'archethic', WIRES),
+    wire,
+    isSealed: wire === 'archethic' || options.sealed === true,
+    network: options.network ?? NETWORK_DEFAULT,
+    reactors: options.reactors ?? [],
     transports: new Map(transports.map((transport) => [transport.scheme, transport])),
     messages: options.messages ?? (archethicMessages as unknown as MessageCatalog),
     engine: options.engine ?? defaultEngine(),
@@ -188,10 +210,24 @@ export function parseNodeOptions(options: NodeOptions): ParsedNodeOptions {
   };
 }
 
+/** Only the MConnection wire has them, and it has ed25519 keys only. */
+function checkWireOptions(wire: Wire, { identity, ...options }: NodeOptions): void {
+  if (wire === 'mconnection') {
+    if (identity.curve === 'ed25519') return;
+    throw new RangeError(`option identity is of curve ${identity.curve}: expected ed25519 on wire mconnection`);
+  }
+  for (const name of ['sealed', 'network', 'reactors'] as const) {
+    if (options[name] !== undefined) throw new RangeError(`option ${name} is for wire mconnection only`);
+  }
+}
+
 const OTHER_OPTIONS: readonly (keyof NodeOptions)[] = [
   'identity',
   'listen',
   'wire',
+  'sealed',
+  'network',
+  'reactors',
   'transports',
   'messages',
   'engine',

@@ -31,6 +31,7 @@ import { type AnyMessageType, checkTimeout, encode, expectReply, Remote } from '
 import type { WantedRemote } from './remote-keeper.ts';
 import { serve } from './request-role.ts';
 import type { ServiceSpec } from './service.ts';
+import type { SwitchHandle } from './switch-handle.ts';
 
 /** What a node has counted, and its faults by error code. */
 export interface NodeStats extends Readonly<NodeCounters> {
@@ -99,6 +100,14 @@ export class NodeSupervisor {
   /** Who is known, and who is available as seen from here. */
   get directory(): NodeDirectory {
     return this.#context.directory;
+  }
+
+  /**
+   * On the MConnection wire the switch that carries its connections: its peers, and ways to reach them on the channels of
+   * `reactors`. `undefined` on the other wire, and for a moment while it is restarted.
+   */
+  get switch(): SwitchHandle | undefined {
+    return this.#parts.switch();
   }
 
   /** Wall time of the node's clock, in ms. */
@@ -228,6 +237,11 @@ export class NodeSupervisor {
   }
 
   async #ensure(peer: PeerAddress): Promise<WantedRemote> {
+    const { publicKey } = peer;
+    if (this.#context.wire === 'mconnection' && publicKey.curve !== 'ed25519') {
+      const text = `peer ${publicKey} has a key of curve ${publicKey.curve}: expected ed25519 on wire mconnection`;
+      throw new P2pError('PEER_INVALID', text);
+    }
     try {
       const outcome = await this.#parts.keeper().call('ensure', peer, { timeoutMs: Number.POSITIVE_INFINITY });
       if ('error' in outcome) throw outcome.error;

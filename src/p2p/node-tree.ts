@@ -12,11 +12,13 @@ import { Supervisor } from '../supervisor/supervisor.ts';
 import type { ConnectionRef } from './connection.ts';
 import { causeOf } from './errors.ts';
 import { Listener } from './listener.ts';
+import { Messaging } from './messaging-switch.ts';
 import type { NodeContext, RegistryKey } from './node-context.ts';
 import { DirectoryServer, NodeDirectory } from './node-directory.ts';
 import { type KeeperRef, RemoteKeeper, type WantedRemote } from './remote-keeper.ts';
 import { ServiceKeeper } from './service-keeper.ts';
 import { Subscriptions } from './subscriptions.ts';
+import type { Switch } from './switch.ts';
 
 /** A running tree and the ways into it. @internal */
 export interface NodeTree {
@@ -25,6 +27,8 @@ export interface NodeTree {
   readonly keeper: () => KeeperRef;
   readonly services: ServiceKeeper;
   readonly subscriptions: Subscriptions;
+  /** On the MConnection wire, while it runs. */
+  readonly switch: () => Switch | undefined;
   /** Every remote that was connected to and not disconnected since, by key in hex. */
   readonly wanted: ReadonlyMap<string, WantedRemote>;
 }
@@ -38,11 +42,27 @@ export async function startTree(context: NodeContext, system: ActorSystem): Prom
   const wanted = new Map<string, WantedRemote>();
   const subscriptions = new Subscriptions(context);
   const services = new ServiceKeeper(context, subscriptions);
-  const specs = [...tableSpecs(context, services, subscriptions), ...connectionSpecs(context, wanted)];
+  const wakeUp = (publicKey: PublicKey): void => wake(context, wanted, publicKey);
+  const messaging = context.wire === 'mconnection' ? new Messaging(context, wakeUp) : undefined;
+  context.dialer = messaging?.dialer;
+  const specs = [
+    ...tableSpecs(context, services, subscriptions),
+    ...remoteSpecs(context, wanted),
+    ...(messaging === undefined
+      ? inboundSpecs(context, wakeUp)
+      : [supervisorSpec('switch', (start) => messaging.start(start))]),
+  ];
   try {
     const supervisor = await Supervisor.startLink(specs, { strategy: 'rest_for_one', system });
     const keeper = (): KeeperRef => supervisor.child('keeper') as KeeperRef;
-    return { supervisor: supervisor as unknown as Supervisor, keeper, services, subscriptions, wanted };
+    return {
+      supervisor: supervisor as unknown as Supervisor,
+      keeper,
+      services,
+      subscriptions,
+      switch: () => messaging?.switch,
+      wanted,
+    };
   } catch (error) {
     throw causeOf(error, NetError) ?? error;
   }
@@ -66,17 +86,24 @@ function tableSpecs(context: NodeContext, services: ServiceKeeper, subscriptions
   ];
 }
 
-/** Remotes, keeper, inbound, listener. */
-function connectionSpecs(context: NodeContext, wanted: Map<string, WantedRemote>): ChildSpec[] {
-  const { remotesMax, inboundConnectionsMax } = context.limits;
+/** Remotes, keeper. */
+function remoteSpecs(context: NodeContext, wanted: Map<string, WantedRemote>): ChildSpec[] {
+  const { remotesMax } = context.limits;
   let remotes: DynamicSupervisor | undefined;
-  let inbound: DynamicSupervisor | undefined;
-  const specs: ChildSpec[] = [
+  return [
     supervisorSpec('remotes', async (start) => {
       remotes = await DynamicSupervisor.startLink({ ...start, maxChildren: remotesMax });
       return remotes;
     }),
     worker('keeper', (start) => startServer(RemoteKeeper, [context, remotes as DynamicSupervisor, wanted], start)),
+  ];
+}
+
+/** Inbound, listener: the accepted connections of the Archethic wire. */
+function inboundSpecs(context: NodeContext, wakeUp: (publicKey: PublicKey) => void): ChildSpec[] {
+  const { inboundConnectionsMax } = context.limits;
+  let inbound: DynamicSupervisor | undefined;
+  const specs: ChildSpec[] = [
     supervisorSpec('inbound', async (start) => {
       inbound = await DynamicSupervisor.startLink({ ...start, maxChildren: inboundConnectionsMax });
       return inbound;
@@ -84,18 +111,20 @@ function connectionSpecs(context: NodeContext, wanted: Map<string, WantedRemote>
   ];
   const { listen: address } = context;
   if (address === undefined) return specs;
-  const wakeUp = (publicKey: PublicKey): void => {
-    const remote = wanted.get(publicKey.hex);
-    if (remote === undefined || remote.counters.state === 'connected') return;
-    const connection = context.registry.whereis(`connection/${publicKey.hex}`) as ConnectionRef | undefined;
-    connection?.cast('event', { type: 'wakeUp' });
-  };
   specs.push(
     worker('listener', (start) =>
       startServer(Listener, [{ context, address, inbound: inbound as DynamicSupervisor, wakeUp }], start),
     ),
   );
   return specs;
+}
+
+/** That remote showed that it is there. */
+function wake(context: NodeContext, wanted: ReadonlyMap<string, WantedRemote>, publicKey: PublicKey): void {
+  const remote = wanted.get(publicKey.hex);
+  if (remote === undefined || remote.counters.state === 'connected') return;
+  const connection = context.registry.whereis(`connection/${publicKey.hex}`) as ConnectionRef | undefined;
+  connection?.cast('event', { type: 'wakeUp' });
 }
 
 function worker(id: string, start: (context: StartContext) => MaybePromise<Pid | { readonly pid: Pid }>): ChildSpec {
