@@ -8,6 +8,7 @@ import type { KeyPair } from '../../src/crypto/keys.ts';
 import { parseNetAddress } from '../../src/net/net-address.ts';
 import { TcpTransport } from '../../src/net/tcp-transport.ts';
 import { builtInServices } from '../../src/p2p/built-in-services.ts';
+import type { Wire } from '../../src/p2p/node-options.ts';
 import { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
 import { testMessages } from './messages.ts';
 import { type TestNodeOptions, World } from './node-rig.ts';
@@ -33,8 +34,8 @@ export interface Arena {
   stop(): Promise<void>;
 }
 
-export function memoryArena(): Arena {
-  const world = new World();
+export function memoryArena(wire: Wire = 'archethic'): Arena {
+  const world = new World({ wire });
   let hosts = 0;
   return {
     name: 'memory',
@@ -50,7 +51,7 @@ export function memoryArena(): Arena {
   };
 }
 
-export function tcpArena(): Arena {
+export function tcpArena(wire: Wire = 'archethic'): Arena {
   const engine = defaultEngine();
   const transport = new TcpTransport();
   const nodes: NodeSupervisor[] = [];
@@ -68,6 +69,7 @@ export function tcpArena(): Arena {
       const node = await NodeSupervisor.startLink({
         identity: key(),
         messages: testMessages,
+        wire,
         system,
         ...listen,
         ...rest,

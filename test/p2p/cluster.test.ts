@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { exit } from '../../src/actors/process.ts';
 import { Ping } from '../../src/codec/archethic-node-messages.ts';
 import { Echo } from '../../src/p2p/built-in-services.ts';
+import { WIRES, type Wire } from '../../src/p2p/node-options.ts';
 import type { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
 import type { Remote } from '../../src/p2p/remote.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
@@ -23,13 +24,14 @@ class Cluster {
   readonly #random: SeededRandom;
   readonly #nodes: NodeSupervisor[] = [];
 
-  constructor(seed: number) {
+  constructor(seed: number, wire: Wire) {
     this.#random = new SeededRandom(seed);
     this.world = new World({
       seed,
       latencyMs: this.pick([0, 1, 7, 40]),
       chunkBytesMax: this.pick([0, 1, 13, 300]),
-      isPlain: seed % 4 !== 0, // every fourth with real signatures and seals
+      isPlain: wire === 'archethic' && seed % 4 !== 0, // every fourth with real signatures and seals
+      wire,
     });
   }
 
@@ -81,9 +83,9 @@ class Cluster {
   }
 }
 
-describe('three nodes on a bad network', () => {
+describe.each(WIRES)('three nodes on a bad network, wire %s', (wire) => {
   it.each(SEEDS)('seed %i: each call settles once, and after healing all are answered', async (seed) => {
-    const cluster = new Cluster(seed);
+    const cluster = new Cluster(seed, wire);
     const { world, remotes, calls } = cluster;
     await cluster.start();
     for (let i = 0; i < STEPS; i += 1) await cluster.step();
@@ -108,7 +110,8 @@ describe('three nodes on a bad network', () => {
     // Nothing on this network is a fault of a peer: resets cut frames short, but a cut is no orderly end.
     const faults = world.nodes.map((node) => node.stats().faultsByCode);
     for (const byCode of faults)
-      for (const code of Object.keys(byCode)) expect(['WRITE_TIMEOUT', 'IDLE_TIMEOUT']).toContain(code);
+      for (const code of Object.keys(byCode))
+        expect(['WRITE_TIMEOUT', 'IDLE_TIMEOUT', 'HANDSHAKE_TIMEOUT']).toContain(code);
     await world.stop();
     for (const node of world.nodes) expect(world.systemOf(node).processCount).toBe(0);
     expect(world.clock.timerCount).toBe(0);

@@ -9,9 +9,9 @@ import type { CryptoEngine, KeyOptions } from '../../src/crypto/engine.ts';
 import type { KeyPair } from '../../src/crypto/keys.ts';
 import { MemoryNetwork } from '../../src/net/memory-transport.ts';
 import { type NetAddress, parseNetAddress } from '../../src/net/net-address.ts';
-import type { Transport } from '../../src/net/transport.ts';
+import { STREAM_LINGER_MS, type Transport } from '../../src/net/transport.ts';
 import { builtInServices } from '../../src/p2p/built-in-services.ts';
-import type { NodeOptions } from '../../src/p2p/node-options.ts';
+import type { NodeOptions, Wire } from '../../src/p2p/node-options.ts';
 import { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
@@ -24,8 +24,10 @@ export interface WorldOptions {
   readonly seed?: number;
   readonly latencyMs?: number;
   readonly chunkBytesMax?: number;
-  /** An engine that neither seals nor signs: fast. */
+  /** An engine that neither seals nor signs: fast. Not for the MConnection wire, whose handshake signs. */
   readonly isPlain?: boolean;
+  /** Wire of its nodes; default `archethic`. */
+  readonly wire?: Wire;
 }
 
 export interface TestNodeOptions extends Partial<NodeOptions> {
@@ -48,6 +50,7 @@ export class World {
   readonly random: SeededRandom;
   readonly network: MemoryNetwork;
   readonly engine: CryptoEngine;
+  readonly wire: Wire;
   readonly logs: LogLine[] = [];
   readonly nodes: NodeSupervisor[] = [];
   readonly #systems = new Map<NodeSupervisor, ActorSystem>();
@@ -61,6 +64,7 @@ export class World {
       ...(latencyMs === undefined ? {} : { latencyMs }),
       ...(chunkBytesMax === undefined ? {} : { chunkBytesMax }),
     });
+    this.wire = options.wire ?? 'archethic';
     this.engine = options.isPlain === true ? plainEngine(defaultEngine()) : defaultEngine();
   }
 
@@ -86,6 +90,7 @@ export class World {
       identity: this.key(),
       transports: [this.transport(host)],
       messages: testMessages,
+      wire: this.wire,
       engine: this.engine,
       random: this.random,
       system,
@@ -131,6 +136,8 @@ export class World {
   async stop(): Promise<void> {
     for (const node of this.nodes) await this.wait(node.stop());
     await this.clock.settle();
+    // Streams that are closed in order linger for the other end.
+    if (this.wire === 'mconnection') await this.clock.advance(STREAM_LINGER_MS);
   }
 }
 

@@ -7,7 +7,7 @@ import { systemRandom } from '../../src/base/random.ts';
 import { ListNodes, Ping } from '../../src/codec/archethic-node-messages.ts';
 import type { Curve } from '../../src/crypto/keys.ts';
 import { builtInServices, Echo } from '../../src/p2p/built-in-services.ts';
-import type { NodeOptions } from '../../src/p2p/node-options.ts';
+import { type NodeOptions, WIRES, type Wire } from '../../src/p2p/node-options.ts';
 import { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
 import { ARENA_TIMEOUT_MS, type Arena, tcpArena } from './arena.ts';
 import { testMessages } from './messages.ts';
@@ -46,8 +46,8 @@ class CountingClock implements Clock {
 }
 
 const arenas: Arena[] = [];
-const arena = (): Arena => {
-  const made = tcpArena();
+const arena = (wire: Wire = 'archethic'): Arena => {
+  const made = tcpArena(wire);
   arenas.push(made);
   return made;
 };
@@ -74,8 +74,24 @@ describe('two nodes on tcp', { timeout: ARENA_TIMEOUT_MS }, () => {
     expect(there.stats()).toMatchObject({ calls: 2, answered: 2, errors: 0 });
   });
 
-  it('keep 2000 calls apart, 500 at a time', async () => {
+  it('a killed reader on either end is made good without a lost node', async () => {
     const net = arena();
+    const [a, b] = [await net.node('a', { backoffBaseMs: 20 }), await net.node('b')];
+    const remote = await a.connect(b.peer);
+    await remote.connected();
+    exit(findPid(a, 'remotes', 'remote-*', 'reader'), 'kill');
+    expect(await remote.call(Ping, {})).toMatchObject({ name: 'Ok' });
+    exit(findPid(b, 'inbound', 'reader'), 'kill');
+    await net.until(() => remote.state !== 'connected');
+    expect(await remote.call(Ping, {})).toMatchObject({ name: 'Ok' });
+    expect(remote.stats().connections).toBe(3);
+    await net.until(() => b.stats().inboundOpen === 1);
+  });
+});
+
+describe.each(WIRES)('two nodes on tcp, wire %s', { timeout: ARENA_TIMEOUT_MS }, (wire) => {
+  it('keep 2000 calls apart, 500 at a time', async () => {
+    const net = arena(wire);
     const [a, b] = [await net.node('a'), await net.node('b')];
     const remote = await a.connect(b.peer);
     let next = 0;
@@ -92,7 +108,7 @@ describe('two nodes on tcp', { timeout: ARENA_TIMEOUT_MS }, () => {
   });
 
   it('carry messages of 1 MiB, several at once, both ways', async () => {
-    const net = arena();
+    const net = arena(wire);
     const [a, b] = [await net.node('a'), await net.node('b')];
     const remote = await a.connect(b.peer);
     const bytes = new Uint8Array(1_048_576).map((_, i) => (i * 31) & 255);
@@ -106,7 +122,7 @@ describe('two nodes on tcp', { timeout: ARENA_TIMEOUT_MS }, () => {
   });
 
   it('a killed socket ends calls in flight with CLOSED at once, and the node reconnects by itself', async () => {
-    const net = arena();
+    const net = arena(wire);
     const [a, b] = [await net.node('a', { backoffBaseMs: 20 }), await net.node('b')];
     const proxy = await TcpProxy.start(b.peer.address);
     const remote = await a.connect({ publicKey: b.publicKey, address: proxy.address });
@@ -123,8 +139,8 @@ describe('two nodes on tcp', { timeout: ARENA_TIMEOUT_MS }, () => {
     await proxy.close();
   });
 
-  it('a stalled socket is found dead by its heartbeats, and the calls in flight are CLOSED', async () => {
-    const net = arena();
+  it('a stalled socket is found dead by its heartbeats or pings, and the calls in flight are CLOSED', async () => {
+    const net = arena(wire);
     const a = await net.node('a', { backoffBaseMs: 20, heartbeatIntervalMs: 60 });
     const b = await net.node('b');
     const proxy = await TcpProxy.start(b.peer.address);
@@ -136,28 +152,14 @@ describe('two nodes on tcp', { timeout: ARENA_TIMEOUT_MS }, () => {
     const call = outcomeOf(remote.call(Ping, {}, { timeoutMs: 60_000 }));
     await net.until(() => call.isSettled);
     expect(call.code).toBe('CLOSED');
-    expect(reasons).toMatchObject([{ code: 'HEARTBEAT_LOST' }]);
+    expect(reasons).toMatchObject([{ code: wire === 'archethic' ? 'HEARTBEAT_LOST' : 'PONG_TIMEOUT' }]);
     proxy.heal();
     expect(await remote.call(Ping, {})).toMatchObject({ name: 'Ok' });
     await proxy.close();
   });
 
-  it('a killed reader on either end is made good without a lost node', async () => {
-    const net = arena();
-    const [a, b] = [await net.node('a', { backoffBaseMs: 20 }), await net.node('b')];
-    const remote = await a.connect(b.peer);
-    await remote.connected();
-    exit(findPid(a, 'remotes', 'remote-*', 'reader'), 'kill');
-    expect(await remote.call(Ping, {})).toMatchObject({ name: 'Ok' });
-    exit(findPid(b, 'inbound', 'reader'), 'kill');
-    await net.until(() => remote.state !== 'connected');
-    expect(await remote.call(Ping, {})).toMatchObject({ name: 'Ok' });
-    expect(remote.stats().connections).toBe(3);
-    await net.until(() => b.stats().inboundOpen === 1);
-  });
-
   it('a node that comes back at its address is found again by its key', async () => {
-    const net = arena();
+    const net = arena(wire);
     const a = await net.node('a', { backoffBaseMs: 20 });
     const identity = net.key();
     const b = await net.node('b', { identity });
