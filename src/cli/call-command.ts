@@ -5,13 +5,14 @@ import type { MessageType } from '../codec/message.ts';
 import { NetError } from '../net/errors.ts';
 import { formatNetAddress } from '../net/net-address.ts';
 import { P2pError } from '../p2p/errors.ts';
-import { NODE_LIMITS } from '../p2p/node-options.ts';
+import { NODE_LIMITS, WIRES } from '../p2p/node-options.ts';
 import { NodeSupervisor } from '../p2p/node-supervisor.ts';
 import { type PeerAddress, parsePeerAddress } from '../p2p/peer-address.ts';
-import { type Command, command, EXIT_OK, number, text, usage } from './command-line.ts';
+import { type Command, choice, command, EXIT_OK, number, text, usage } from './command-line.ts';
 import { CliError } from './errors.ts';
 import { readKeyFile } from './key-file.ts';
 import { cliMessages, messageByName } from './message-names.ts';
+import { requireEd25519 } from './node-command.ts';
 
 /** Longest JSON read from standard input, in bytes: the hex of the largest frame, and room around it. */
 export const FIELDS_BYTES_MAX = 36_000_000;
@@ -37,6 +38,7 @@ export const callCommand: Command = command({
   ],
   options: {
     key: text('FILE', 'key file to sign with (default: a new ed25519 key)'),
+    wire: choice('WIRE', 'how the node there speaks', WIRES, 'archethic'),
     timeout: number('MS', 'how long to wait for the reply, in ms', {
       min: TIMEOUT_MS_MIN,
       max: TIMEOUT_MS_MAX,
@@ -51,15 +53,17 @@ export const callCommand: Command = command({
     'genmesh call tcp://127.0.0.1:30002:0001ab... ListNodes \'{"authorizedAndAvailable":false}\'',
     'genmesh call tcp://127.0.0.1:30002:0001ab... Ping --timeout 1000',
   ],
-  async run({ key, timeout }, [peerText = '', name = '', json = '{}'], shell): Promise<number> {
+  async run({ key, timeout, wire }, [peerText = '', name = '', json = '{}'], shell): Promise<number> {
     const peer = parsePeer(peerText);
     const type = messageByName(name);
     const source = json === '-' ? new TextDecoder().decode(await shell.readInput(FIELDS_BYTES_MAX)) : json;
     const fields = parseFields(type, source);
     const identity = key === undefined ? shell.engine.generateKeyPair(shell.random) : readKeyFile(key, shell.engine);
+    if (wire === 'mconnection') requireEd25519([identity.publicKey, peer.publicKey]);
     const { clock, random, engine } = shell;
     const node = await NodeSupervisor.startLink({
       identity,
+      wire,
       messages: cliMessages,
       clock,
       random,

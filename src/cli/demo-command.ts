@@ -1,6 +1,7 @@
 /** `genmesh demo`: nodes in processes of their own that call each other over TCP, while one looks on. */
 import type { Timer } from '../base/clock.ts';
-import { type Command, command, EXIT_OK, flag, number } from './command-line.ts';
+import { WIRES, type Wire } from '../p2p/node-options.ts';
+import { type Command, choice, command, EXIT_OK, flag, number } from './command-line.ts';
 import { type DemoDisplay, LineDisplay, noDisplay, PageDisplay } from './demo-display.ts';
 import { DemoFleet } from './demo-fleet.ts';
 import { describeSummary, failureOf, summarize } from './demo-summary.ts';
@@ -20,6 +21,7 @@ interface DemoSettings {
   readonly kill: number | undefined;
   readonly rate: number | undefined;
   readonly 'in-flight': number;
+  readonly wire: Wire;
 }
 
 /** `genmesh demo`. */
@@ -61,6 +63,7 @@ export const demoCommand: Command = command({
       max: 10_000,
       standard: undefined,
     }),
+    wire: choice('WIRE', 'how they speak to each other', WIRES, 'archethic'),
     'in-flight': number('N', 'calls under way from one node to one other; no more then', {
       min: 1,
       max: 1024,
@@ -85,7 +88,7 @@ async function runDemo(settings: DemoSettings, shell: Shell): Promise<number> {
     quit = resolve;
     shell.onStop(() => resolve());
   });
-  const fleet = new DemoFleet({ shell, count: nodes, rate, inFlightMax: settings['in-flight'] });
+  const fleet = new DemoFleet({ shell, count: nodes, wire: settings.wire, rate, inFlightMax: settings['in-flight'] });
   const display = displayOf(settings, shell, fleet, quit);
   display.open();
   try {

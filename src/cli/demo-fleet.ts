@@ -9,6 +9,7 @@ import type { Timer } from '../base/clock.ts';
 import { bytesToHex } from '../codec/hex.ts';
 import type { KeyPair } from '../crypto/keys.ts';
 import { formatNetAddress } from '../net/net-address.ts';
+import type { Wire } from '../p2p/node-options.ts';
 import { parsePeerAddress } from '../p2p/peer-address.ts';
 import { DemoModel, type NodeModel } from './demo-model.ts';
 import { DEMO_CALL_TIMEOUT_MS, DEMO_NODE_COMMAND } from './demo-node.ts';
@@ -40,6 +41,7 @@ export interface FleetOptions {
   readonly shell: Shell;
   /** Nodes, 2 to 16. */
   readonly count: number;
+  readonly wire: Wire;
   /** Calls a second that each node makes. */
   readonly rate: number;
   /** Calls under way from one node to one other. */
@@ -201,6 +203,7 @@ export class DemoFleet {
           name: node.name,
           privateKey: hexOfSecret(slot.keyPair),
           listen: slot.listen,
+          wire: this.#options.wire,
           rate: this.#options.rate,
           inFlightMax: this.#options.inFlightMax,
         });

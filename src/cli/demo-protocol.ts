@@ -1,5 +1,6 @@
 /** What the demo and its node processes say to each other over the channel between them. */
 import type { ConnectionState } from '../p2p/connection-machine.ts';
+import type { Wire } from '../p2p/node-options.ts';
 import type { TreeNode } from '../supervisor/tree.ts';
 import type { LatencyCounts } from './latency-histogram.ts';
 
@@ -26,6 +27,8 @@ export interface DemoStart {
   readonly privateKey: string;
   /** Where to listen; a started-again node gets the port it had. */
   readonly listen: string;
+  /** The same for all nodes of a demo; default `archethic`. */
+  readonly wire?: Wire;
   /** Calls a second it makes, over all its peers. */
   readonly rate: number;
   /** Calls under way to one peer at a time. */

@@ -2,11 +2,12 @@
 import { networkInterfaces } from 'node:os';
 import { CodedError, describeReason } from '../base/errors.ts';
 import { createLogger, LOG_LEVELS, type LogFields, type Logger, type LogLevel } from '../base/logger.ts';
-import type { KeyPair } from '../crypto/keys.ts';
+import type { KeyPair, PublicKey } from '../crypto/keys.ts';
 import { NetError } from '../net/errors.ts';
 import { type NetAddress, parseNetAddress } from '../net/net-address.ts';
 import { builtInServices } from '../p2p/built-in-services.ts';
 import { P2pError } from '../p2p/errors.ts';
+import { WIRES, type Wire } from '../p2p/node-options.ts';
 import { NodeSupervisor } from '../p2p/node-supervisor.ts';
 import { formatPeerAddress, type PeerAddress, parsePeerAddress, parseSeeds } from '../p2p/peer-address.ts';
 import { type Command, choice, command, EXIT_OK, flag, text, texts, usage } from './command-line.ts';
@@ -37,6 +38,7 @@ export const nodeCommand: Command = command({
     listen: text('ADDRESS', 'where to accept connections, tcp://host:port; port 0 takes a free one; needed'),
     peer: texts('PEER', 'a node to connect to, tcp://host:port:PUBLICKEYHEX', PEER_OPTIONS_MAX),
     peers: text('FILE', 'more nodes to connect to, a line ip:port:HEXKEY:tcp each; the node itself is left out'),
+    wire: choice('WIRE', 'how it speaks to others; both ends must agree', WIRES, 'archethic'),
     'log-level': choice('LEVEL', 'how much it tells', LOG_LEVELS, 'info'),
     json: flag('prints each line as a JSON object, on both outputs'),
   },
@@ -62,7 +64,9 @@ export const nodeCommand: Command = command({
       const seeds = parseSeeds(readTextFile(options.peers, 'peers file'));
       peers.push(...seeds.filter(({ publicKey }) => !publicKey.equals(identity.publicKey)));
     }
-    return runNode(shell, { identity, listen, peers, logLevel: options['log-level'], isJson: options.json });
+    const { wire } = options;
+    if (wire === 'mconnection') requireEd25519([identity.publicKey, ...peers.map(({ publicKey }) => publicKey)]);
+    return runNode(shell, { identity, listen, peers, wire, logLevel: options['log-level'], isJson: options.json });
   },
 });
 
@@ -70,6 +74,7 @@ interface NodeSetup {
   readonly identity: KeyPair;
   readonly listen: NetAddress;
   readonly peers: readonly PeerAddress[];
+  readonly wire: Wire;
   readonly logLevel: LogLevel;
   readonly isJson: boolean;
 }
@@ -106,10 +111,19 @@ async function runNode(shell: Shell, setup: NodeSetup): Promise<number> {
   return EXIT_OK;
 }
 
-async function startNode(shell: Shell, { identity, listen }: NodeSetup, logger: Logger): Promise<NodeSupervisor> {
+async function startNode(shell: Shell, { identity, listen, wire }: NodeSetup, logger: Logger): Promise<NodeSupervisor> {
   const { clock, random, engine } = shell;
   try {
-    return await NodeSupervisor.startLink({ identity, listen, logger, messages: cliMessages, clock, random, engine });
+    return await NodeSupervisor.startLink({
+      identity,
+      listen,
+      wire,
+      logger,
+      messages: cliMessages,
+      clock,
+      random,
+      engine,
+    });
   } catch (error) {
     throw listenFailure(error, listen) ?? error;
   }
@@ -134,6 +148,13 @@ class HeldLines {
     this.#held = undefined;
     for (const line of held) this.#write(line);
   }
+}
+
+/** @throws CliError `USAGE` when one of the keys cannot be used on wire mconnection. @internal */
+export function requireEd25519(keys: readonly PublicKey[]): void {
+  const other = keys.find(({ curve }) => curve !== 'ed25519');
+  if (other === undefined) return;
+  throw usage(`option --wire mconnection takes ed25519 keys only: ${other} is of curve ${other.curve}`);
 }
 
 /** What to do when a node cannot listen; `undefined` for any other error. @internal */
