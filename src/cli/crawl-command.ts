@@ -1,5 +1,5 @@
 /** `genmesh crawl`: walks a CometBFT network by peer exchange and draws it, as JSON and for Graphviz. */
-import { renameSync, writeFileSync } from 'node:fs';
+import { lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { CodedError, describeReason } from '../base/errors.ts';
 import type { NodeInfo } from '../codec/cometbft-node-info.ts';
 import { TcpTransport } from '../net/tcp-transport.ts';
@@ -190,13 +190,18 @@ function labelOf({ id, info }: TopologyNode<NodeInfo>): string {
   return info === undefined ? id.slice(0, 6) : `${plainText(info.moniker)} ${id.slice(0, 6)}`;
 }
 
-/** A new file beside it takes its place, so that nobody reads half of one. */
+/**
+ * A new file beside it takes its place, so that nobody reads half of one. What is no plain file, /dev/stdout or a link, is
+ * written to instead: its place is not ours to take.
+ */
 function writeWhole(path: string, content: string): void {
-  const fresh = `${path}.${process.pid}.new`;
+  const isPlain = lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? true;
+  const target = isPlain ? `${path}.${process.pid}.new` : path;
   try {
-    writeFileSync(fresh, content);
-    renameSync(fresh, path);
+    writeFileSync(target, content);
+    if (target !== path) renameSync(target, path);
   } catch (cause) {
+    if (target !== path) rmSync(target, { force: true });
     const code = (cause as { code?: string }).code ?? 'unknown error';
     throw new CliError('FILE_UNWRITABLE', `cannot write ${quote(path)} (${code}): choose another place`, { cause });
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
@@ -95,6 +95,23 @@ test('a first node that is not reached is an error in one line, and no file is w
   expect(dead).toMatchObject({ code: 1, stdout: '' });
   expect(dead.stderr).toMatch(/^genmesh: cannot join 127\.0\.0\.1:1: nobody listens there[^\n]*\n$/);
   expect(readdirSync(folder)).not.toContain('never.json');
+});
+
+test('what is no plain file is written to, not replaced', async () => {
+  const root = await stage();
+  const [link, target] = [join(folder, 'link.json'), join(folder, 'target.json')];
+  symlinkSync(target, link);
+  expect(await runHere(['crawl', root.address, ...FAST, '--out', link])).toMatchObject({ code: 0 });
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(JSON.parse(readFileSync(target, 'utf8'))).toMatchObject({ nodes: [{ id: root.node.id }] });
+});
+
+test('a file that is there is replaced', async () => {
+  const root = await stage();
+  const out = join(folder, 'old.json');
+  writeFileSync(out, 'x'.repeat(100_000));
+  expect(await runHere(['crawl', root.address, ...FAST, '--out', out])).toMatchObject({ code: 0 });
+  expect(JSON.parse(readFileSync(out, 'utf8'))).toMatchObject({ nodes: [{ id: root.node.id }] });
 });
 
 test('a file that cannot be written is named', async () => {
