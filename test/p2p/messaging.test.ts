@@ -4,9 +4,11 @@ import { exit } from '../../src/actors/process.ts';
 import { GetTransactionChainLength } from '../../src/codec/archethic-chain-messages.ts';
 import { Ok, Ping } from '../../src/codec/archethic-node-messages.ts';
 import type { MessageValue } from '../../src/codec/message.ts';
+import { encodeMessageEnvelop } from '../../src/codec/message-envelop.ts';
 import { PublicKey } from '../../src/crypto/keys.ts';
 import { nodeIdOf } from '../../src/crypto/node-key.ts';
 import { Echo, Echoed } from '../../src/p2p/built-in-services.ts';
+import { REQUEST_CHANNEL_ID, REQUEST_WINDOW_BYTES } from '../../src/p2p/messaging-peer.ts';
 import { type NodeOptions, WIRES } from '../../src/p2p/node-options.ts';
 import { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
 import { reactor } from '../../src/p2p/reactor.ts';
@@ -82,6 +84,59 @@ describe('one connection', () => {
     const toB = await a.connect({ publicKey: b.publicKey, address: 'memory://b:1' });
     expect((await world.wait(toB.call(Ping, {}))).name).toBe('Ok');
     expect(peersOf(a)).toBe(1);
+  });
+});
+
+describe('two nodes full of requests of each other', () => {
+  it('beyond the window do not lock each other up: every call is answered, over one connection', async () => {
+    const options = { requestsPerConnectionMax: 2 };
+    const [a, b] = [await node('a', options), await node('b', options)];
+    const [toB, toA] = [await a.connect(b.peer), await b.connect(a.peer)];
+    await world.wait(Promise.all([toB.connected(), toA.connected()]));
+    const bytes = new Uint8Array(131_072).fill(3);
+    const count = (2 * REQUEST_WINDOW_BYTES) / bytes.length;
+    const timeoutMs = 60_000;
+    const calls = [toA, toB].flatMap((remote) =>
+      Array.from({ length: count }, () => outcomeOf(remote.call(Echo, { bytes }, { timeoutMs }))),
+    );
+    await world.clock.settle();
+    expect([toA, toB].every((remote) => remote.stats().inFlight * bytes.length <= REQUEST_WINDOW_BYTES)).toBe(true);
+    await world.clock.advanceUntil(() => calls.every((call) => call.isSettled), timeoutMs);
+    expect(new Set(calls.map((call) => call.code ?? call.value?.name))).toEqual(new Set(['Echoed']));
+    for (const remote of [toA, toB])
+      expect(remote.stats()).toMatchObject({ answered: count, sent: count, connections: 1 });
+    expect([a.stats().faults, b.stats().faults]).toEqual([0, 0]);
+  });
+
+  it('what overruns the window is dropped and told in the status of the channel, and replies go on', async () => {
+    const [a, b] = [await node('a', { requestsPerConnectionMax: 1, hasServices: false }), await node('b')];
+    let open = (): void => {};
+    const stuck = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    await a.startService(
+      service('stuck', [on(Echo, ({ fields }) => stuck.then(() => Echoed.of({ bytes: fields.bytes })))]),
+    );
+    const [toB, toA] = [await a.connect(b.peer), await b.connect(a.peer)];
+    await world.wait(Promise.all([toB.connected(), toA.connected()]));
+    // Past the link and its window, as callers do that gave up on what still waits at the other end.
+    const [peer] = [...(b.switch?.peers ?? [])];
+    const request = encodeMessageEnvelop({
+      messageId: 9,
+      isEncrypted: false,
+      senderPublicKey: b.publicKey.bytes,
+      signature: new Uint8Array(0),
+      body: Echo.encode({ bytes: new Uint8Array(1_048_576) }),
+    });
+    for (let i = 0; i < 8; i += 1) peer?.trySend(REQUEST_CHANNEL_ID, request);
+    await world.clock.advance(2000);
+    const [status] = [...(a.switch?.peers ?? [])].map((one) => one.status());
+    const requests = status?.channels.find(({ id }) => id === REQUEST_CHANNEL_ID);
+    expect(requests?.messagesDropped).toBeGreaterThan(0);
+    expect(a.stats().requestsReceived).toBe(1);
+    expect((await world.wait(toB.call(Ping, {}))).name).toBe('Ok');
+    expect([toA.state, toB.state]).toEqual(['connected', 'connected']);
+    open();
   });
 });
 
