@@ -8,7 +8,7 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import { DeadlineQueue } from '../base/deadline-queue.ts';
 import { describeReason } from '../base/errors.ts';
-import { type Logger, silentLogger } from '../base/logger.ts';
+import { guardLogger, type Logger, silentLogger } from '../base/logger.ts';
 import { RingQueue } from '../base/ring-queue.ts';
 import { Telemetry } from '../base/telemetry.ts';
 import { ActorError } from './errors.ts';
@@ -27,7 +27,7 @@ const MESSAGES_PER_CLOCK_READING = 16;
 export interface ActorSystemOptions {
   /** Default: the host's clock. */
   readonly clock?: Clock;
-  /** Where crash and restart reports go; default: nowhere. */
+  /** Where crash and restart reports go; what it throws is swallowed. Default: nowhere. */
   readonly logger?: Logger;
   /** Default: one of its own. */
   readonly telemetry?: Telemetry;
@@ -97,7 +97,7 @@ export class ActorSystem {
 
   constructor(options: ActorSystemOptions = {}) {
     this.clock = options.clock ?? systemClock;
-    this.logger = options.logger ?? silentLogger;
+    this.logger = guardLogger(options.logger ?? silentLogger);
     this.telemetry = options.telemetry ?? new Telemetry(this.logger);
     this.timers = new TimerQueue(this.clock);
     this.longHandlerMs = options.longHandlerMs;

@@ -86,3 +86,24 @@ export function checkOneOf<T extends string>(name: string, value: unknown, allow
   }
   return value as T;
 }
+
+/**
+ * Checks an option that users implement themselves: that it has the methods it is going to be called by.
+ *
+ * @param kind - what it should be, with its article, e.g. `a Logger`.
+ * @returns `value`.
+ * @throws TypeError naming the option, what it should be, and the first method that is missing.
+ */
+export function checkMethods<T extends object>(
+  name: string,
+  value: T,
+  kind: string,
+  methods: readonly (keyof T & string)[],
+): T {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) {
+    throw new TypeError(`option ${name} is not ${kind}`);
+  }
+  const missing = methods.find((method) => typeof value[method] !== 'function');
+  if (missing !== undefined) throw new TypeError(`option ${name} is not ${kind}: it has no method ${missing}`);
+  return value;
+}

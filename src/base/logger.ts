@@ -3,7 +3,7 @@
  * {@link createLogger} with a sink of their own.
  */
 import type { Clock } from './clock.ts';
-import { describeReason } from './errors.ts';
+import { checkMethods, describeReason } from './errors.ts';
 
 /** From most to least talkative; a logger passes its own level and everything after it. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -13,7 +13,10 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** What a line is about besides its text. Never put secrets or whole payloads here. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Where genmesh says what happened. Implementations must not throw. */
+/**
+ * Where genmesh says what happened. An exception from an implementation is swallowed, see {@link guardLogger}; so is the
+ * rejection of a promise it gives back.
+ */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
@@ -52,6 +55,33 @@ export function createLogger(options: {
     };
   };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+const LOGGER_METHODS = ['debug', 'info', 'warn', 'error'] as const;
+const guarded = new WeakSet<Logger>([silentLogger]);
+
+/**
+ * A logger that passes everything on to `logger` and survives it: a sink that fails must not take down who logs. Called
+ * wherever a logger comes in from outside; what was guarded once is given back as it is.
+ *
+ * @throws TypeError naming the option `logger` when one of the four methods is missing.
+ */
+export function guardLogger(logger: Logger): Logger {
+  if (guarded.has(checkMethods('logger', logger, 'a Logger', LOGGER_METHODS))) return logger;
+  const at =
+    (level: (typeof LOGGER_METHODS)[number]) =>
+    (message: string, fields?: LogFields): void => {
+      try {
+        // An async function is a Logger too, for the compiler; what it rejects with would end the program.
+        const outcome: unknown = logger[level](message, fields);
+        if (outcome instanceof Promise) outcome.catch(nothing);
+      } catch {
+        // There is nowhere left to say it.
+      }
+    };
+  const safe: Logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  guarded.add(safe);
+  return safe;
 }
 
 function formatLogLine(wallMs: number, level: LogLevel, message: string, fields?: LogFields): string {

@@ -3,7 +3,7 @@
  * by event name, run at once in the emitter's turn, and a handler that throws is detached and reported.
  */
 import { describeReason } from './errors.ts';
-import { type Logger, silentLogger } from './logger.ts';
+import { guardLogger, type Logger, silentLogger } from './logger.ts';
 
 /** One event: dotted name, numbers (with unit in the key), and what it is about. */
 export interface TelemetryEvent {
@@ -23,7 +23,7 @@ export class Telemetry {
   readonly #logger: Logger;
 
   constructor(logger: Logger = silentLogger) {
-    this.#logger = logger;
+    this.#logger = guardLogger(logger);
   }
 
   /** True when somebody listens; guard costly measurements with it. */

@@ -8,7 +8,7 @@
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import { checkInteger, describeReason } from '../base/errors.ts';
-import { type Logger, silentLogger } from '../base/logger.ts';
+import { guardLogger, type Logger, silentLogger } from '../base/logger.ts';
 import { FRAME_BYTES_MAX, FRAME_BYTES_MAX_DEFAULT, FRAME_HEADER_BYTES, FrameDecoder } from '../codec/frame.ts';
 import { NetError, type NetErrorCode } from './errors.ts';
 import { SEND_SLAB_BYTES_MAX, SendSlab } from './send-slab.ts';
@@ -114,7 +114,7 @@ export class ArchethicLink {
     this.remoteAddress = stream.remoteAddress;
     this.#clock = options.clock;
     this.#handlers = options.handlers;
-    this.#logger = options.logger ?? silentLogger;
+    this.#logger = guardLogger(options.logger ?? silentLogger);
     const frameBytesMax = options.frameBytesMax ?? FRAME_BYTES_MAX_DEFAULT;
     this.#frameBytesMax = checkInteger('frameBytesMax', frameBytesMax, HEARTBEAT.length, FRAME_BYTES_MAX);
     const sendBufferBytesMax = options.sendBufferBytesMax ?? SEND_BUFFER_BYTES_MAX_DEFAULT;

@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import { TIMER_DELAY_MS_MAX } from '../base/clock.ts';
 import { checkInteger } from '../base/errors.ts';
-import { type Logger, silentLogger } from '../base/logger.ts';
+import { guardLogger, type Logger, silentLogger } from '../base/logger.ts';
 import { PACKET_PAYLOAD_BYTES_MAX, PACKET_PAYLOAD_BYTES_MAX_DEFAULT } from '../codec/cometbft-packet.ts';
 import {
   BULK_WINDOW_BYTES_DEFAULT,
@@ -118,6 +118,6 @@ export function parseMConnectionOptions(options: MConnectionOptions): MConnectio
     isEofGated: options.isEofGated ?? true,
     isPingBehindMessages: options.isPingBehindMessages ?? true,
     isAutoPaced: (options.isAutoPaced ?? true) && windowBytes > 0,
-    logger: options.logger ?? silentLogger,
+    logger: guardLogger(options.logger ?? silentLogger),
   };
 }

@@ -2,7 +2,7 @@
 import type { ActorSystem } from '../actors/system.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { checkInteger } from '../base/errors.ts';
-import { type Logger, silentLogger } from '../base/logger.ts';
+import { guardLogger, type Logger, silentLogger } from '../base/logger.ts';
 import { type Random, systemRandom } from '../base/random.ts';
 import { Telemetry } from '../base/telemetry.ts';
 import { formatNodeAddress, isNodeId, type NodeAddress, parseNodeAddress } from '../codec/cometbft-address.ts';
@@ -160,7 +160,7 @@ export function parseSwitchOptions(options: SwitchOptions): ParsedSwitchOptions 
     throw new RangeError(`option nodeKey is of curve ${nodeKey.curve}: expected ed25519`);
   if (typeof options.network !== 'string') throw new TypeError('option network is not a text');
   const clock = options.clock ?? system?.clock ?? systemClock;
-  const logger = options.logger ?? system?.logger ?? silentLogger;
+  const logger = guardLogger(options.logger ?? system?.logger ?? silentLogger);
   const reactors = options.reactors ?? [];
   return {
     nodeKey,

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { createLogger, LOG_FIELD_CHARS_MAX, LOG_LEVELS, type LogLevel, silentLogger } from '../../src/base/logger.ts';
+import {
+  createLogger,
+  guardLogger,
+  LOG_FIELD_CHARS_MAX,
+  LOG_LEVELS,
+  type Logger,
+  type LogLevel,
+  silentLogger,
+} from '../../src/base/logger.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 
 function linesAt(level?: LogLevel): { lines: string[]; log: ReturnType<typeof createLogger> } {
@@ -48,4 +56,61 @@ describe('createLogger', () => {
   it('is silent by default', () => {
     expect(silentLogger.error('x')).toBeUndefined();
   });
+});
+
+describe('guardLogger', () => {
+  const levels = ['debug', 'info', 'warn', 'error'] as const;
+
+  it.each(levels)('passes %s on, with this and its fields', (level) => {
+    const calls: unknown[] = [];
+    class Foreign implements Logger {
+      debug = this.#at('debug');
+      info = this.#at('info');
+      warn = this.#at('warn');
+      error = this.#at('error');
+      #at(own: string): Logger['info'] {
+        return function (this: unknown, message, fields) {
+          calls.push([own, message, fields, this instanceof Foreign]);
+        };
+      }
+    }
+    guardLogger(new Foreign())[level]('m', { a: 1 });
+    expect(calls).toEqual([[level, 'm', { a: 1 }, true]]);
+  });
+
+  it.each(levels)('survives %s that throws', (level) => {
+    const fail = (): never => {
+      throw new Error('disk full');
+    };
+    expect(guardLogger({ debug: fail, info: fail, warn: fail, error: fail })[level]('m')).toBeUndefined();
+  });
+
+  it('survives a logger that rejects', async () => {
+    let handled = 0;
+    const fail = (): Promise<void> => {
+      const failure = Promise.reject(new Error('disk full'));
+      const own = failure.catch.bind(failure);
+      failure.catch = (handler) => {
+        handled += 1;
+        return own(handler);
+      };
+      return failure;
+    };
+    guardLogger({ debug: fail, info: fail, warn: fail, error: fail }).error('m');
+    expect(handled).toBe(1);
+  });
+
+  it('guards once, and leaves the silent logger as it is', () => {
+    const once = guardLogger({ ...silentLogger });
+    expect(guardLogger(once)).toBe(once);
+    expect(guardLogger(silentLogger)).toBe(silentLogger);
+  });
+
+  it.each([undefined, null, 3, {}, { debug: () => {}, info: () => {}, warn: () => {} }])(
+    'refuses %j with a TypeError that names the option',
+    (given) => {
+      expect(() => guardLogger(given as unknown as Logger)).toThrow(TypeError);
+      expect(() => guardLogger(given as unknown as Logger)).toThrow(/^option logger is not a Logger/);
+    },
+  );
 });
