@@ -79,6 +79,9 @@ export function checkNetAddress(address: NetAddress, scheme: string): NetAddress
 }
 
 function faultOf({ scheme, host, port }: NetAddress): string | undefined {
+  // Values come from users of plain JavaScript, too; a pattern would read `undefined` as a word.
+  if (typeof scheme !== 'string') return 'the scheme is not text';
+  if (typeof host !== 'string') return 'the host is not text';
   if (!SCHEME.test(scheme)) return 'the scheme is not lower-case letters, digits, + . or -';
   if (!Number.isInteger(port) || port < 0 || port > NET_PORT_MAX) {
     return `the port is not a number from 0 to ${NET_PORT_MAX}`;

@@ -1,9 +1,9 @@
 /** What a node is made with, checked once at the door; the inside trusts the result. */
 
-import type { ActorSystem } from '../actors/system.ts';
+import { ActorSystem } from '../actors/system.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { checkInteger, checkOneOf } from '../base/errors.ts';
-import { type Logger, silentLogger } from '../base/logger.ts';
+import { checkInteger, checkMethods, checkOneOf, describeReason } from '../base/errors.ts';
+import { guardLogger, type Logger, silentLogger } from '../base/logger.ts';
 import { type Random, systemRandom } from '../base/random.ts';
 import { Telemetry } from '../base/telemetry.ts';
 import { archethicMessages } from '../codec/archethic-messages.ts';
@@ -12,7 +12,7 @@ import { MessageCatalog } from '../codec/message-catalog.ts';
 import { defaultEngine } from '../crypto/default-engine.ts';
 import type { CryptoEngine } from '../crypto/engine.ts';
 import { KeyPair } from '../crypto/keys.ts';
-import { type NetAddress, parseNetAddress } from '../net/net-address.ts';
+import { checkNetAddress, type NetAddress, parseNetAddress } from '../net/net-address.ts';
 import { TcpTransport } from '../net/tcp-transport.ts';
 import type { Transport } from '../net/transport.ts';
 import type { ReactorSpec } from './reactor.ts';
@@ -144,7 +144,7 @@ export interface NodeOptions extends NodeLimitOptions {
   readonly clock?: Clock;
   /** Default: the host's. */
   readonly random?: Random;
-  /** Default: silent. */
+  /** Default: silent. What it throws is swallowed. */
   readonly logger?: Logger;
   /** Default: one of its own. */
   readonly telemetry?: Telemetry;
@@ -177,37 +177,86 @@ export interface ParsedNodeOptions {
  * @internal
  */
 export function parseNodeOptions(options: NodeOptions): ParsedNodeOptions {
+  if (typeof options !== 'object' || options === null) throw new TypeError('the options are not an object');
   const known = new Set<string>([...Object.keys(NODE_LIMITS), ...OTHER_OPTIONS]);
   for (const name of Object.keys(options)) {
     if (!known.has(name)) throw new RangeError(`option ${name} is not known`);
   }
   if (!(options.identity instanceof KeyPair)) throw new TypeError('option identity is not a KeyPair');
-  if (options.messages !== undefined && !(options.messages instanceof MessageCatalog)) {
-    throw new TypeError('option messages is not a MessageCatalog');
-  }
-  const wire = checkOneOf('wire', options.wire ?? 'archethic', WIRES);
+  checkKinds(options);
+  // Defaults stand for `undefined` alone: null is a mistake, and was refused.
+  const { system, sealed = false, network = NETWORK_DEFAULT, reactors = [] } = options;
+  const wire = checkOneOf('wire', options.wire === undefined ? 'archethic' : options.wire, WIRES);
   checkWireOptions(wire, options);
-  const clock = options.clock ?? options.system?.clock ?? systemClock;
-  const logger = options.logger ?? options.system?.logger ?? silentLogger;
+  const clock = options.clock ?? system?.clock ?? systemClock;
+  const { logger: givenLogger = system?.logger ?? silentLogger } = options;
+  const logger = guardLogger(givenLogger);
   const transports = options.transports ?? [new TcpTransport({ clock, maxConnections: 65_536 })];
-  const { listen } = options;
   return {
     identity: options.identity,
-    listen: typeof listen === 'string' ? parseNetAddress(listen) : listen,
+    listen: parseListen(options.listen),
     wire,
-    isSealed: wire === 'archethic' || options.sealed === true,
-    network: options.network ?? NETWORK_DEFAULT,
-    reactors: options.reactors ?? [],
+    isSealed: wire === 'archethic' || sealed,
+    network,
+    reactors,
     transports: new Map(transports.map((transport) => [transport.scheme, transport])),
     messages: options.messages ?? (archethicMessages as unknown as MessageCatalog),
     engine: options.engine ?? defaultEngine(),
-    system: options.system,
+    system,
     clock,
     random: options.random ?? systemRandom,
     logger,
-    telemetry: options.telemetry ?? options.system?.telemetry ?? new Telemetry(logger),
+    telemetry: options.telemetry ?? system?.telemetry ?? new Telemetry(logger),
     limits: parseLimits(options),
   };
+}
+
+const CLOCK_METHODS = ['monotonicMs', 'wallMs', 'setTimer', 'clearTimer', 'defer'] as const;
+const ENGINE_METHODS = ['hash', 'sign', 'verify', 'eciesSeal', 'eciesOpen', 'x25519', 'frameCipher'] as const;
+
+/** What is not of the right kind would fail much later, inside a process, where nobody can tell whose mistake it was. */
+function checkKinds(options: NodeOptions): void {
+  const { messages, system, telemetry, clock, random, engine, transports, reactors, sealed, network } = options;
+  checkInstance('messages', messages, MessageCatalog, 'a MessageCatalog');
+  checkInstance('system', system, ActorSystem, 'an ActorSystem');
+  checkInstance('telemetry', telemetry, Telemetry, 'a Telemetry');
+  if (clock !== undefined) checkMethods('clock', clock, 'a Clock', CLOCK_METHODS);
+  if (random !== undefined) checkMethods('random', random, 'a Random', ['bytes', 'float']);
+  if (engine !== undefined) checkMethods('engine', engine, 'a CryptoEngine', ENGINE_METHODS);
+  if (transports !== undefined) checkTransports(transports);
+  if (reactors !== undefined && !Array.isArray(reactors)) throw new TypeError('option reactors is not a list');
+  if (sealed !== undefined && typeof sealed !== 'boolean') throw new TypeError('option sealed is not a boolean');
+  if (network !== undefined && typeof network !== 'string') throw new TypeError('option network is not text');
+}
+
+function checkInstance(
+  name: string,
+  value: unknown,
+  type: abstract new (...args: never[]) => object,
+  kind: string,
+): void {
+  if (value !== undefined && !(value instanceof type)) throw new TypeError(`option ${name} is not ${kind}`);
+}
+
+function checkTransports(transports: readonly Transport[]): void {
+  if (!Array.isArray(transports)) throw new TypeError('option transports is not a list of Transports');
+  for (const [index, transport] of (transports as readonly Transport[]).entries()) {
+    const name = `transports[${index}]`;
+    checkMethods(name, transport, 'a Transport', ['dial', 'listen']);
+    if (typeof transport.scheme !== 'string')
+      throw new TypeError(`option ${name} is not a Transport: it has no scheme`);
+  }
+}
+
+function parseListen(listen: string | NetAddress | undefined): NetAddress | undefined {
+  if (listen === undefined) return undefined;
+  if (typeof listen === 'string') return parseNetAddress(listen);
+  const { scheme, host, port } = Object(listen) as NetAddress;
+  if (typeof scheme !== 'string' || typeof host !== 'string' || typeof port !== 'number') {
+    const shown = describeReason(listen, 60);
+    throw new TypeError(`option listen is ${shown}: expected tcp://host:port, or { scheme, host, port }`);
+  }
+  return checkNetAddress({ scheme, host, port }, scheme);
 }
 
 /** Only the MConnection wire has them, and it has ed25519 keys only. */
@@ -242,7 +291,8 @@ function parseLimits(options: NodeLimitOptions): NodeLimits {
   const limits: Partial<Record<LimitName, number>> = {};
   for (const name of Object.keys(NODE_LIMITS) as LimitName[]) {
     const [standard, least, most] = NODE_LIMITS[name];
-    limits[name] = checkInteger(name, options[name] ?? standard, least, most);
+    const given = options[name];
+    limits[name] = checkInteger(name, given === undefined ? standard : given, least, most);
   }
   return limits as NodeLimits;
 }

@@ -257,7 +257,7 @@ export class NodeSupervisor {
     options: CallOptions,
   ): Promise<ReplyOf<M>> {
     const context = this.#context;
-    const timeoutMs = checkTimeout(options.timeoutMs ?? context.limits.callTimeoutMs);
+    const timeoutMs = checkTimeout(options.timeoutMs, context.limits.callTimeoutMs);
     const type: MessageType = message;
     if (context.isStopped) throw new P2pError('STOPPED', 'the node is not running');
     const { message: bytes } = encode(type, fields);

@@ -1,7 +1,7 @@
 /** Where a node is and by which key it is known, as people write it: in one line, and in Archethic's seeds files. */
 import { CodedError } from '../base/errors.ts';
 import { PublicKey } from '../crypto/keys.ts';
-import { formatNetAddress, type NetAddress, parseNetAddress } from '../net/net-address.ts';
+import { checkNetAddress, formatNetAddress, type NetAddress, parseNetAddress } from '../net/net-address.ts';
 import { P2pError } from './errors.ts';
 
 /** A node to connect to. */
@@ -42,15 +42,31 @@ export function formatPeerAddress(peer: PeerAddress): string {
 /** @throws P2pError `PEER_INVALID`. */
 export function toPeerAddress(peer: PeerInput): PeerAddress {
   if (typeof peer === 'string') return parsePeerAddress(peer);
+  if (typeof peer !== 'object' || peer === null) {
+    throw new P2pError('PEER_INVALID', 'peer: expected tcp://host:port:PUBLICKEYHEX, or { publicKey, address }');
+  }
+  const { publicKey, address } = peer;
   try {
-    const { publicKey, address } = peer;
     return {
       publicKey: publicKey instanceof PublicKey ? publicKey : PublicKey.parse(publicKey),
-      address: typeof address === 'string' ? parseNetAddress(address) : address,
+      address: toNetAddress(address),
     };
   } catch (error) {
     throw invalid('', error);
   }
+}
+
+function toNetAddress(address: NetAddress | string): NetAddress {
+  if (typeof address === 'string') return parseNetAddress(address);
+  if (typeof address !== 'object' || address === null) {
+    throw new P2pError(
+      'PEER_INVALID',
+      'peer: the address is missing: expected tcp://host:port, or { scheme, host, port }',
+    );
+  }
+  const { scheme, host, port } = address;
+  // A copy, so that what was checked is what is dialled.
+  return checkNetAddress({ scheme, host, port }, scheme);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Remote: a node one can call. A handle; the work is done by the actors under its supervisor. */
 import { ActorError } from '../actors/errors.ts';
 import type { CallOptions } from '../actors/request.ts';
-import { CodedError } from '../base/errors.ts';
+import { CodedError, checkInteger } from '../base/errors.ts';
 import { ErrorMessage, NotFound } from '../codec/archethic-node-messages.ts';
 import type { InputFieldsOf, MessageType, MessageValue, ReplyOf } from '../codec/message.ts';
 import type { PublicKey } from '../crypto/keys.ts';
@@ -94,7 +94,7 @@ export class Remote {
   async connected(options: { readonly timeoutMs?: number } = {}): Promise<void> {
     const { clock, events } = this.#context;
     const { publicKey } = this;
-    const timeoutMs = checkTimeout(options.timeoutMs ?? NODE_LIMITS.callTimeoutMs[0]);
+    const timeoutMs = checkTimeout(options.timeoutMs, NODE_LIMITS.callTimeoutMs[0]);
     if (this.#remote.isReleased || this.#context.isStopped) throw this.#givenUp();
     if (this.state === 'connected') return;
     return new Promise((resolve, reject) => {
@@ -131,7 +131,7 @@ export class Remote {
   async #send(outgoing: Outgoing, options: CallOptions): Promise<MessageValue> {
     const context = this.#context;
     const { counters, peer } = this.#remote;
-    const timeoutMs = checkTimeout(options.timeoutMs ?? context.limits.callTimeoutMs);
+    const timeoutMs = checkTimeout(options.timeoutMs, context.limits.callTimeoutMs);
     counters.calls += 1;
     const mailbox = context.registry.whereis(`node/${peer.publicKey.hex}`) as MailboxRef | undefined;
     const startMs = context.clock.monotonicMs();
@@ -194,11 +194,8 @@ export function expectReply(request: MessageType, reply: MessageValue): MessageV
   throw new P2pError('UNEXPECTED_REPLY', `${request.name} was answered with ${reply.name}: expected ${expected}`);
 }
 
-/** @internal */
-export function checkTimeout(timeoutMs: number): number {
+/** The patience of a call, in ms; only `undefined` stands for the default. @throws RangeError. @internal */
+export function checkTimeout(timeoutMs: number | undefined, standard: number): number {
   const [, least, most] = NODE_LIMITS.callTimeoutMs;
-  if (!(timeoutMs >= least && timeoutMs <= most)) {
-    throw new RangeError(`option timeoutMs is ${timeoutMs}: expected ${least} to ${most}`);
-  }
-  return timeoutMs;
+  return checkInteger('timeoutMs', timeoutMs === undefined ? standard : timeoutMs, least, most);
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ActorSystem } from '../../src/actors/system.ts';
 import { GetBootstrappingNodes, ListNodes, Ok, Ping } from '../../src/codec/archethic-node-messages.ts';
 import type { MessageValue } from '../../src/codec/message.ts';
 import { Echo } from '../../src/p2p/built-in-services.ts';
@@ -8,6 +9,8 @@ import { on, service } from '../../src/p2p/service.ts';
 import { eventsOf, findNode, findPid, outcomeOf, World } from './node-rig.ts';
 
 const bytes = Uint8Array.of(1, 2, 3);
+/** What plain JavaScript may pass as a timeout. */
+const NO_TIMEOUTS = [null, '5', 1.5] as unknown as readonly number[];
 
 describe('the start and the stop of a node', () => {
   it('brings the parts up in order, and formatTree shows them', async () => {
@@ -128,7 +131,7 @@ describe('the options of a node', () => {
       for (const value of [least - 1, most + 1, least + 0.5]) {
         await expect(start({ [name]: value })).rejects.toThrow(new RangeError(message(value)));
       }
-      await expect(start({ [name]: '7' })).rejects.toThrow(RangeError);
+      for (const value of ['7', null]) await expect(start({ [name]: value })).rejects.toThrow(RangeError);
     },
   );
 
@@ -155,6 +158,76 @@ describe('the options of a node', () => {
     ['messages that are no catalog', { messages: [] }, 'option messages is not a MessageCatalog'],
   ])('%s is refused by name', async (_name, options, message) => {
     await expect(start(options)).rejects.toThrow(message);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['messages', null, 'a MessageCatalog'],
+    ['system', {}, 'an ActorSystem'],
+    ['system', null, 'an ActorSystem'],
+    ['telemetry', { emit: () => {} }, 'a Telemetry'],
+    ['clock', {}, 'a Clock: it has no method monotonicMs'],
+    ['clock', null, 'a Clock'],
+    ['random', 3, 'a Random'],
+    ['random', { bytes: () => {} }, 'a Random: it has no method float'],
+    ['logger', 3, 'a Logger'],
+    ['logger', null, 'a Logger'],
+    ['logger', { info: () => {} }, 'a Logger: it has no method debug'],
+    ['engine', 5, 'a CryptoEngine'],
+    ['engine', { hash: () => {} }, 'a CryptoEngine: it has no method sign'],
+    ['transports', 5, 'a list of Transports'],
+    ['transports', null, 'a list of Transports'],
+    ['reactors', {}, 'a list'],
+    ['sealed', 'yes', 'a boolean'],
+    ['network', 7, 'text'],
+  ])('option %s of the wrong kind, %j, is a TypeError that names it', async (name, value, kind) => {
+    await expect(start({ [name]: value })).rejects.toThrow(new TypeError(`option ${name} is not ${kind}`));
+  });
+
+  it.each<[unknown, string]>([
+    [5, 'a Transport'],
+    [null, 'a Transport'],
+    [{ scheme: 'tcp', dial: () => {} }, 'a Transport: it has no method listen'],
+    [{ dial: () => {}, listen: () => {} }, 'a Transport: it has no scheme'],
+  ])('the transport %j is a TypeError that names its place', async (value, kind) => {
+    const transports = [new World().transport('a'), value];
+    await expect(start({ transports })).rejects.toThrow(new TypeError(`option transports[1] is not ${kind}`));
+  });
+
+  it.each([5, null, true, {}, { scheme: 'tcp', host: 'a' }, { scheme: 'tcp', host: 5, port: 1 }])(
+    'listen: %j is a TypeError that names it',
+    async (listen) => {
+      const started = start({ listen });
+      await expect(started).rejects.toThrow(TypeError);
+      await expect(started).rejects.toThrow(/^option listen is .+: expected tcp:/);
+    },
+  );
+
+  it('no options at all is a TypeError', async () => {
+    await expect(NodeSupervisor.startLink(undefined as unknown as NodeOptions)).rejects.toThrow(
+      new TypeError('the options are not an object'),
+    );
+  });
+
+  it('an address in parts to listen at must be one', async () => {
+    const listen = { scheme: 'tcp', host: '127.0.0.1', port: Number.NaN };
+    await expect(start({ listen })).rejects.toMatchObject({ code: 'ADDRESS_INVALID' });
+  });
+
+  it('a logger that throws disturbs nobody', async () => {
+    const world = new World();
+    const fail = (): void => {
+      throw new Error('disk full');
+    };
+    const logger = { debug: fail, info: fail, warn: fail, error: fail };
+    const a = await world.node('a', { logger, system: new ActorSystem({ clock: world.clock, logger }) });
+    const b = await world.node('b');
+    const raw = await world.dial('raw', a.address);
+    raw.frame(Uint8Array.of(1, 2, 3)); // no envelop: a fault, which is logged
+    const remote = await a.connect(b.peer);
+    expect(await world.wait(remote.call(Ping, {}))).toMatchObject({ name: 'Ok' });
+    expect(a.stats().faultsByCode).not.toEqual({});
+    expect(a.pid.isAlive).toBe(true);
+    await world.stop();
   });
 
   it('an address to listen at that does not parse is ADDRESS_INVALID', async () => {
@@ -245,7 +318,7 @@ describe('remotes', () => {
     const world = new World();
     const a = await world.node('a');
     const remote = await a.connect({ publicKey: world.key().publicKey, address: 'memory://none:1' });
-    for (const timeoutMs of [0, -1, Number.NaN, 3_600_001]) {
+    for (const timeoutMs of [0, -1, Number.NaN, 3_600_001, ...NO_TIMEOUTS]) {
       await expect(remote.connected({ timeoutMs })).rejects.toThrow(RangeError);
     }
     await world.stop();
@@ -328,7 +401,7 @@ describe('calls', () => {
     const world = new World();
     const [a, b] = [await world.node('a'), await world.node('b')];
     const remote = await a.connect(b.peer);
-    for (const timeoutMs of [0, 3_600_001, Number.NaN, Number.POSITIVE_INFINITY]) {
+    for (const timeoutMs of [0, 3_600_001, Number.NaN, Number.POSITIVE_INFINITY, ...NO_TIMEOUTS]) {
       await expect(remote.call(Ping, {}, { timeoutMs })).rejects.toThrow(RangeError);
       await expect(a.call(a.publicKey, Ping, {}, { timeoutMs })).rejects.toThrow(RangeError);
     }

@@ -65,6 +65,48 @@ describe('a peer in parts', () => {
     expect(() => toPeerAddress({ publicKey: 'xy', address })).toThrow(invalid(/^peer: /));
     expect(() => toPeerAddress({ publicKey: key, address: 'nowhere' })).toThrow(invalid(/^peer: /));
   });
+
+  it.each<[unknown, RegExp]>([
+    [undefined, /the address is missing/],
+    [null, /the address is missing/],
+    [5, /the address is missing/],
+    [{}, /the scheme is not text/],
+    [{ scheme: 'tcp' }, /the host is not text/],
+    [{ ...address, host: 5 }, /the host is not text/],
+    [{ ...address, host: '' }, /the host is empty/],
+    [{ ...address, scheme: 'T' }, /the scheme is not lower-case/],
+    [{ ...address, port: Number.NaN }, /the port is not a number/],
+    [{ ...address, port: '3' }, /the port is not a number/],
+    [{ ...address, port: 1.5 }, /the port is not a number/],
+    [{ ...address, port: -1 }, /the port is not a number/],
+    [{ ...address, port: 65_536 }, /the port is not a number/],
+  ])('with the address %j is PEER_INVALID, saying what is wrong', (given, message) => {
+    expect(() => toPeerAddress({ publicKey: key, address: given } as PeerInput)).toThrow(invalid(message));
+  });
+
+  it.each([undefined, null, 5, true])('is not %j', (given) => {
+    expect(() => toPeerAddress(given as unknown as PeerInput)).toThrow(invalid(/^peer: expected tcp:/));
+  });
+
+  it('is copied, so that what was checked is what is dialled', () => {
+    const given = { ...address };
+    const peer = toPeerAddress({ publicKey: key, address: given });
+    given.port = Number.NaN;
+    expect(peer.address).toEqual(address);
+  });
+
+  it('that is refused leaves the node running', async () => {
+    const world = new World();
+    const [a, b] = [await world.node('a'), await world.node('b')];
+    for (const bad of [undefined, null, {}, { scheme: 'tcp' }, { ...address, port: Number.NaN }]) {
+      const input = { publicKey: key, address: bad } as PeerInput;
+      await expect(a.connect(input)).rejects.toMatchObject({ code: 'PEER_INVALID' });
+    }
+    await expect(a.connect(undefined as unknown as PeerInput)).rejects.toMatchObject({ code: 'PEER_INVALID' });
+    await world.wait((await a.connect(b.peer)).connected());
+    expect(a.pid.isAlive).toBe(true);
+    await world.stop();
+  });
 });
 
 describe('a seeds file', () => {
