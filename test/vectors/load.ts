@@ -119,6 +119,19 @@ export function casesOf(vectors: Vectors, section: string): readonly VectorCase[
   return isObject(value) ? [value] : vectors.cases(section);
 }
 
+/** The sections of `claimed` that have no case, or, made of several lists, have one without: nobody would miss a suite. */
+export function emptySections(sections: VectorCase, claimed: readonly string[]): readonly string[] {
+  return claimed.filter((section) => isEmpty(sections[section]));
+}
+
+function isEmpty(value: Json | undefined): boolean {
+  if (value === undefined || value === null || value === '') return true;
+  if (Array.isArray(value)) return value.length === 0;
+  if (!isObject(value)) return false;
+  const parts = Object.values(value);
+  return parts.length === 0 || parts.some((part) => Array.isArray(part) && part.length === 0);
+}
+
 /**
  * Runs `check` on every case of a section, so that none is left out, and names the one that fails.
  *
