@@ -5,21 +5,26 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
+import { BENCH_USAGE, type BenchArguments, parseBenchArguments } from './arguments.ts';
 import { type BenchOptions, type BenchTable, formatRow } from './harness.ts';
 import { processBench } from './process/process.bench.ts';
 import { wireBench } from './wire/wire.bench.ts';
 
 const TABLES: readonly ((options: BenchOptions) => Promise<BenchTable>)[] = [processBench, wireBench];
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string' },
-    scale: { type: 'string' },
-    only: { type: 'string' },
-    save: { type: 'boolean' },
-  },
-});
+function argumentsOf(): BenchArguments {
+  try {
+    const parsed = parseBenchArguments(process.argv.slice(2));
+    if (parsed !== 'help') return parsed;
+    process.stdout.write(BENCH_USAGE);
+    process.exit(0);
+  } catch (error) {
+    console.error(`bench: ${(error as Error).message}`);
+    process.exit(2);
+  }
+}
+
+const { isSaving, ...chosen } = argumentsOf();
 
 function commitOf(): string {
   try {
@@ -38,15 +43,10 @@ const machine = {
 };
 console.log(`Node ${machine.node}, ${machine.cores} x ${machine.cpu}, commit ${machine.commit}`);
 
-const options: BenchOptions = {
-  ...(values.rounds === undefined ? {} : { rounds: Number(values.rounds) }),
-  ...(values.scale === undefined ? {} : { scale: Number(values.scale) }),
-  ...(values.only === undefined ? {} : { only: values.only }),
-  onRow: (row) => console.log(formatRow(row)),
-};
+const options: BenchOptions = { ...chosen, onRow: (row) => console.log(formatRow(row)) };
 const tables: BenchTable[] = [];
 for (const run of TABLES) tables.push(await run(options));
-if (values.only === undefined || values.save === true) {
+if (isSaving) {
   mkdirSync('bench/results', { recursive: true });
   const file = `bench/results/${machine.date.slice(0, 10)}-${machine.commit}.json`;
   writeFileSync(file, `${JSON.stringify({ ...machine, tables }, undefined, 2)}\n`);
