@@ -21,6 +21,22 @@ async function bounds(): Promise<Map<string, number>> {
   return found;
 }
 
+/** The rows of Markdown tables that have more or fewer cells than the head of their table. */
+function misshapenRows(text: string): string[] {
+  const faults: string[] = [];
+  let columnCount = 0;
+  text.split('\n').forEach((line, index) => {
+    if (!line.startsWith('|')) {
+      columnCount = 0;
+      return;
+    }
+    const count = line.trimEnd().split(/(?<!\\)\|/).length - 2;
+    if (columnCount === 0) columnCount = count;
+    if (count !== columnCount) faults.push(`line ${index + 1}: ${count} columns instead of ${columnCount}`);
+  });
+  return faults;
+}
+
 describe('docs/limits.md', () => {
   test.each(Object.entries(NODE_LIMITS))(
     'option %s stands there with its default and range',
@@ -29,6 +45,19 @@ describe('docs/limits.md', () => {
       expect(row?.slice(1, 4).map(plain), `row of ${name}`).toEqual([standard, least, most]);
     },
   );
+
+  test('every row has the columns of its table', () => {
+    expect(misshapenRows(page)).toEqual([]);
+  });
+
+  test.each([
+    ['| `A` | 1 |', ['line 3: 2 columns instead of 3']],
+    ['| `A` | 1 | a | b |', ['line 3: 4 columns instead of 3']],
+    ['| `A` | 1 | a \\| b |', []],
+    ['| `A` | 1 | a |', []],
+  ])('a row %s is told from a good one', (row, faults) => {
+    expect(misshapenRows(`| constant | value | what |\n| --- | --- | --- |\n${row}\n`)).toEqual(faults);
+  });
 
   test('names every bound in the code with its value', async () => {
     const all = await bounds();
