@@ -11,7 +11,7 @@ import { type PeerAddress, parsePeerAddress } from '../p2p/peer-address.ts';
 import { type Command, choice, command, EXIT_OK, number, text, usage } from './command-line.ts';
 import { CliError } from './errors.ts';
 import { readKeyFile } from './key-file.ts';
-import { cliMessages, messageByName } from './message-names.ts';
+import { cliMessages, messageByName, withDefaults } from './message-names.ts';
 import { requireEd25519 } from './node-command.ts';
 
 /** Longest JSON read from standard input, in bytes: the hex of the largest frame, and room around it. */
@@ -26,6 +26,7 @@ export const callCommand: Command = command({
   details: [
     'Connects to PEER, sends MESSAGE with the fields of the JSON object, and prints the reply:',
     '{ "name": ..., "fields": { ... } }. Bytes are hex text, integers past 2^53 decimal text.',
+    'ListNodes without authorizedAndAvailable asks for all nodes (false); every other field must be there.',
     'The message is signed by the key of --key, or by one made for this call.',
     '',
     'messages:',
@@ -50,7 +51,7 @@ export const callCommand: Command = command({
     ['1', 'no reply: one line on stderr says why'],
   ],
   examples: [
-    'genmesh call tcp://127.0.0.1:30002:0001ab... ListNodes \'{"authorizedAndAvailable":false}\'',
+    "genmesh call tcp://127.0.0.1:30002:0001ab... ListNodes '{}'",
     'genmesh call tcp://127.0.0.1:30002:0001ab... Ping --timeout 1000',
   ],
   async run({ key, timeout, wire }, [peerText = '', name = '', json = '{}'], shell): Promise<number> {
@@ -60,6 +61,11 @@ export const callCommand: Command = command({
     const fields = parseFields(type, source);
     const identity = key === undefined ? shell.engine.generateKeyPair(shell.random) : readKeyFile(key, shell.engine);
     if (wire === 'mconnection') requireEd25519([identity.publicKey, peer.publicKey]);
+    if (identity.publicKey.equals(peer.publicKey)) {
+      throw usage(
+        `--key is the key of the node at PEER itself (${peer.publicKey}): call without --key, or with another`,
+      );
+    }
     const { clock, random, engine } = shell;
     const node = await NodeSupervisor.startLink({
       identity,
@@ -114,7 +120,7 @@ export function dialFailure(reason: unknown, at: string): CliError {
   if (code === 'CONNECTION_REFUSED') why = 'nobody listens there: start the node, or check host and port';
   else if (code === 'UNREACHABLE') why = 'the host does not exist or there is no way to it: check the address';
   else if (code === 'DIAL_TIMEOUT')
-    why = 'no answer to the connection request: check the address, and firewalls between';
+    why = 'no answer to the connection request: give it longer with --timeout, or check address and firewalls';
   return new CliError('CALL_FAILED', `cannot reach ${at}: ${why}`, { cause: reason });
 }
 
@@ -157,7 +163,7 @@ export function parseFields(type: MessageType, source: string): unknown {
     throw usage(`the fields of ${type.name} are not JSON: ${(error as Error).message}`);
   }
   try {
-    return type.fromJson(json);
+    return type.fromJson(withDefaults(type, json));
   } catch (error) {
     if (error instanceof CodedError) throw usage(error.message);
     throw error;

@@ -120,7 +120,10 @@ export interface CommandDefinition<T extends OptionMap> {
   readonly details: readonly string[];
   readonly positionals: readonly Positional[];
   readonly options: T;
-  /** Meaning of each exit code that is special to this command, beside those every command has. */
+  /**
+   * Meaning of each exit code that is special to this command, beside those every command has; a row with an empty code
+   * goes on with the one above it.
+   */
   readonly exits: readonly (readonly [code: string, meaning: string])[];
   readonly examples: readonly string[];
   /** @returns the exit code. @throws CliError and other coded errors, which end in one line and code 1 or 2. */
@@ -253,21 +256,32 @@ function helpOf<T extends OptionMap>(definition: CommandDefinition<T>): string {
     `--${key}${placeholder === '' ? '' : ` ${placeholder}`}`,
     help,
   ]);
-  const special = new Map(exits);
-  const exitRows = COMMON_EXITS.map(([code, meaning]): [string, string] => [code, special.get(code) ?? meaning]);
-  const more = exits.filter(([code]) => !COMMON_EXITS.some(([common]) => common === code));
   const blocks = [
     [`usage: ${['genmesh', name, ...shownArguments, '[options]'].join(' ')}`],
     details,
     positionals.length === 0 ? [] : ['arguments:', ...rows(positionals.map((one) => [one.name, one.help]))],
     ['options:', ...rows([...optionRows, ['--help, -h', 'prints this']])],
-    ['exit codes:', ...rows([...exitRows, ...more])],
+    ['exit codes:', ...rows(exitRows(exits))],
     [examples.length === 1 ? 'example:' : 'examples:', ...examples.map((example) => `  ${example}`)],
   ];
   return `${blocks
     .filter((block) => block.length > 0)
     .map((block) => block.join('\n'))
     .join('\n\n')}\n`;
+}
+
+/** The exit codes every command has, in the words of this one where it has some, then those of its own. */
+function exitRows(exits: readonly (readonly [string, string])[]): (readonly [string, string])[] {
+  const own = new Map<string, (readonly [string, string])[]>();
+  let code = '';
+  for (const row of exits) {
+    // A row without a code goes on with the one above it.
+    if (row[0] !== '') code = row[0];
+    own.set(code, [...(own.get(code) ?? []), row]);
+  }
+  const common = COMMON_EXITS.flatMap((row) => own.get(row[0]) ?? [row]);
+  for (const [one] of COMMON_EXITS) own.delete(one);
+  return [...common, ...[...own.values()].flat()];
 }
 
 /** Two columns, the second at a common margin. @internal */

@@ -17,6 +17,8 @@ export const CLI_ERROR_CODES = [
   'KEY_FILE_INVALID',
   /** Others than its owner may read a key file. */
   'KEY_FILE_EXPOSED',
+  /** A peers file names no node, or a line of it does not parse. */
+  'PEERS_FILE_INVALID',
   /** Standard input is longer than the command takes. */
   'INPUT_TOO_LONG',
   /** Bytes that are no frame, envelope or message, or one that does not hold. */

@@ -7,10 +7,10 @@ import { NetError } from '../net/errors.ts';
 import { type NetAddress, parseNetAddress } from '../net/net-address.ts';
 import { builtInServices } from '../p2p/built-in-services.ts';
 import { P2pError } from '../p2p/errors.ts';
-import { WIRES, type Wire } from '../p2p/node-options.ts';
+import { NODE_LIMITS, WIRES, type Wire } from '../p2p/node-options.ts';
 import { NodeSupervisor } from '../p2p/node-supervisor.ts';
 import { formatPeerAddress, type PeerAddress, parsePeerAddress, parseSeeds } from '../p2p/peer-address.ts';
-import { type Command, choice, command, EXIT_OK, flag, text, texts, usage } from './command-line.ts';
+import { type Command, choice, command, EXIT_OK, flag, quote, text, texts, usage } from './command-line.ts';
 import { CliError } from './errors.ts';
 import { readKeyFile, readTextFile } from './key-file.ts';
 import { cliMessages } from './message-names.ts';
@@ -55,20 +55,52 @@ export const nodeCommand: Command = command({
       throw usage('option --key is missing: make a key file with genmesh keygen --out FILE');
     if (options.listen === undefined) throw usage('option --listen is missing: for example tcp://127.0.0.1:30002');
     const listen = asUsage(options.listen, parseNetAddress);
+    if (listen.scheme !== 'tcp') {
+      throw usage(`option --listen is ${quote(options.listen)}: expected tcp, for example tcp://127.0.0.1:30002`);
+    }
     const peers = options.peer.map((peer) => asUsage(peer, parsePeerAddress));
     const identity = readKeyFile(options.key, shell.engine);
     if (peers.some(({ publicKey }) => publicKey.equals(identity.publicKey))) {
       throw usage(`option --peer names this node itself (${identity.publicKey})`);
     }
     if (options.peers !== undefined) {
-      const seeds = parseSeeds(readTextFile(options.peers, 'peers file'));
-      peers.push(...seeds.filter(({ publicKey }) => !publicKey.equals(identity.publicKey)));
+      peers.push(...readPeersFile(options.peers).filter(({ publicKey }) => !publicKey.equals(identity.publicKey)));
     }
+    checkPeerCount(peers);
     const { wire } = options;
     if (wire === 'mconnection') requireEd25519([identity.publicKey, ...peers.map(({ publicKey }) => publicKey)]);
     return runNode(shell, { identity, listen, peers, wire, logLevel: options['log-level'], isJson: options.json });
   },
 });
+
+/** @throws CliError of the file, `PEERS_FILE_INVALID` naming it and the line that is wrong. */
+function readPeersFile(path: string): readonly PeerAddress[] {
+  const text = readTextFile(path, 'peers file');
+  let peers: readonly PeerAddress[];
+  try {
+    peers = parseSeeds(text);
+  } catch (error) {
+    if (!(error instanceof P2pError)) throw error;
+    throw new CliError('PEERS_FILE_INVALID', `peers file ${quote(path)}: ${error.message}`, { cause: error });
+  }
+  if (peers.length > 0) return peers;
+  throw new CliError(
+    'PEERS_FILE_INVALID',
+    `peers file ${quote(path)} names no node: write ip:port:HEXKEY:tcp, one a line`,
+  );
+}
+
+/**
+ * Before anything listens: a node that ends half way through its peers has told others of itself.
+ *
+ * @throws CliError `USAGE` when they are more than a node connects to. @internal
+ */
+export function checkPeerCount(peers: readonly PeerAddress[]): void {
+  const count = new Set(peers.map(({ publicKey }) => publicKey.hex)).size;
+  const [countMax] = NODE_LIMITS.remotesMax;
+  if (count <= countMax) return;
+  throw usage(`--peer and --peers name ${count} nodes: a node connects to at most ${countMax}, leave some out`);
+}
 
 interface NodeSetup {
   readonly identity: KeyPair;
@@ -80,7 +112,7 @@ interface NodeSetup {
 }
 
 async function runNode(shell: Shell, setup: NodeSetup): Promise<number> {
-  const { peers, logLevel, isJson } = setup;
+  const { logLevel, isJson } = setup;
   const say = (event: string, line: string | undefined, facts: object): void => {
     if (isJson) shell.out(`${JSON.stringify({ event, ...facts })}\n`);
     else if (line !== undefined) shell.out(`${line}\n`);
@@ -93,12 +125,28 @@ async function runNode(shell: Shell, setup: NodeSetup): Promise<number> {
   if (logLevel === 'debug') lines.release();
   const node = await startNode(shell, setup, logger);
   lines.release();
+  try {
+    return await runUntil(asked, node, { setup, say, logger });
+  } finally {
+    // After an error, too; does nothing to a node that is stopped already.
+    await node.stop();
+  }
+}
+
+interface RunningSetup {
+  readonly setup: NodeSetup;
+  readonly say: (event: string, line: string | undefined, facts: object) => void;
+  readonly logger: Logger;
+}
+
+async function runUntil(asked: Promise<StopCause>, node: NodeSupervisor, running: RunningSetup): Promise<number> {
+  const { setup, say, logger } = running;
   const ended = new Promise<unknown>((resolve) => node.on('stopped', ({ reason }) => resolve({ reason })));
   for (const service of builtInServices(node)) await node.startService(service);
   const { address } = node.peer;
   const peer = formatPeerAddress({ ...node.peer, address: dialable(address) });
   say('listening', peer, { peer, publicKey: node.publicKey.hex, host: address.host, port: address.port });
-  for (const one of peers) await node.connect(one);
+  for (const one of setup.peers) await node.connect(one);
   const cause = await Promise.race([asked, ended]);
   if (typeof cause !== 'string') {
     const { reason } = cause as { reason: unknown };

@@ -163,4 +163,25 @@ describe('help', () => {
     expect(shell.stdout).toMatch(/exit codes:\n {2}0 {2}done\n {2}1 .*\n {2}2 .*\n {2}7 {2}seven\n/);
     expect(shell.stdout).toContain('example:\n  genmesh try this\n');
   });
+
+  test('goes on under the exit code that a row without one belongs to', async () => {
+    const exits = [
+      ['0', 'first'],
+      ['', 'second'],
+      ['7', 'seven'],
+      ['', 'more of seven'],
+    ] as const;
+    const lines = command({ ...definition, exits })
+      .help()
+      .split('\n');
+    const from = lines.indexOf('exit codes:') + 1;
+    expect(lines.slice(from, from + 6).map((line) => line.trimEnd())).toEqual([
+      '  0  first',
+      '     second',
+      expect.stringMatching(/^ {2}1 {2}/),
+      expect.stringMatching(/^ {2}2 {2}/),
+      '  7  seven',
+      '     more of seven',
+    ]);
+  });
 });

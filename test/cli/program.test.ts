@@ -6,14 +6,17 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { LOG_LEVELS } from '../../src/base/logger.ts';
 import { dialFailure, parseFields } from '../../src/cli/call-command.ts';
 import { parseHex } from '../../src/cli/decode-command.ts';
+import { CliError } from '../../src/cli/errors.ts';
 import { SEED_BYTES_MAX, seedBytes } from '../../src/cli/keygen-command.ts';
 import { messageByName } from '../../src/cli/message-names.ts';
-import { loggerOf } from '../../src/cli/node-command.ts';
+import { checkPeerCount, loggerOf } from '../../src/cli/node-command.ts';
 import { COMMANDS, ERROR_LINE_CHARS_MAX, errorLine, runProgram } from '../../src/cli/program.ts';
 import { keysOf } from '../../src/cli/system-shell.ts';
 import { bytesToHex } from '../../src/codec/hex.ts';
 import { defaultEngine } from '../../src/crypto/default-engine.ts';
 import { NetError } from '../../src/net/errors.ts';
+import { NODE_LIMITS } from '../../src/p2p/node-options.ts';
+import { type PeerAddress, parsePeerAddress } from '../../src/p2p/peer-address.ts';
 import { loadVectors, stringOf } from '../vectors/load.ts';
 import { FakeShell, runHere } from './fake-shell.ts';
 
@@ -251,7 +254,7 @@ describe('call', () => {
   test('names each way a dial fails', () => {
     const at = 'tcp://a:1';
     expect(dialFailure(new NetError('UNREACHABLE', 'x'), at).message).toContain('does not exist or there is no way');
-    expect(dialFailure(new NetError('DIAL_TIMEOUT', 'x'), at).message).toContain('firewalls');
+    expect(dialFailure(new NetError('DIAL_TIMEOUT', 'x'), at).message).toMatch(/longer with --timeout.*firewalls/);
     expect(dialFailure(new NetError('IO_FAILED', 'EWHATEVER'), at).message).toBe('cannot reach tcp://a:1: EWHATEVER');
   });
 });
@@ -263,6 +266,11 @@ describe('node', () => {
     const [peer] = await shell.line(/^tcp:\/\/127\.0\.0\.1:\d+:[0-9a-f]{68}(?=\n)/);
     const ping = await runHere(['call', peer, 'Ping']);
     expect(ping).toEqual({ code: 0, stderr: '', stdout: '{\n  "name": "Ok",\n  "fields": {}\n}\n' });
+    const list = await runHere(['call', peer, 'ListNodes', '{}']);
+    expect(JSON.parse(list.stdout)).toMatchObject({ name: 'NodeList', fields: { nodes: [{}] } });
+    expect(await runHere(['call', peer, 'ListNodes'])).toEqual(list);
+    const toItself = await runHere(['call', peer, 'Ping', '--key', await keyFile('a')]);
+    expect(toItself).toMatchObject({ code: 2, stderr: expect.stringContaining('call without --key, or with another') });
     const unserved = await runHere(['call', peer, 'GetNetworkStats', '{"summaryTimeS":1}']);
     expect(JSON.parse(unserved.stdout)).toEqual({ name: 'Error', fields: { reason: 'network_issue' } });
     const wrongKey = peer.replace(/[0-9a-f]{68}$/, engine.generateKeyPair(shell.random).publicKey.hex);
@@ -307,6 +315,29 @@ describe('node', () => {
     for (const logged of first.stderr.trimEnd().split('\n')) expect(JSON.parse(logged)).toHaveProperty('level');
   });
 
+  test('connects to as many nodes as it may, each counted once', () => {
+    const peers = (count: number): PeerAddress[] =>
+      Array.from({ length: count }, (_, i) => parsePeerAddress(`tcp://a:1:0001${String(i).padStart(64, '0')}`));
+    const [countMax] = NODE_LIMITS.remotesMax;
+    for (const count of [0, countMax - 1, countMax]) expect(checkPeerCount(peers(count))).toBeUndefined();
+    expect(() => checkPeerCount(peers(countMax + 1))).toThrow(/at most 4096, leave some out$/);
+    expect(checkPeerCount([...peers(countMax), ...peers(countMax)])).toBeUndefined();
+  });
+
+  test('leaves nothing listening when it fails after its start', async () => {
+    const shell = new FakeShell();
+    shell.out = () => {
+      throw new CliError('FILE_UNWRITABLE', 'the other end of the pipe is gone');
+    };
+    const code = await runProgram(['node', '--key', await keyFile('h'), '--listen', 'tcp://127.0.0.1:0'], shell);
+    expect(code).toBe(1);
+    expect(shell.stderr).toContain('genmesh: the other end of the pipe is gone\n');
+    const [, port] = /listening address=tcp:\/\/127\.0\.0\.1:(\d+)/.exec(shell.stderr) as RegExpExecArray;
+    const other = engine.keyPairFromSeed(new TextEncoder().encode('other'));
+    const peer = `tcp://127.0.0.1:${port}:${other.publicKey.hex}`;
+    expect((await runHere(['call', peer, 'Ping'])).stderr).toContain('nobody listens there');
+  });
+
   test('says that its port is in use, and what to do', async () => {
     const server = createServer();
     const port = await listening(server);
@@ -329,6 +360,11 @@ describe('node', () => {
     const self = engine.keyPairFromSeed(new TextEncoder().encode('g')).publicKey.hex;
     const seeds = join(folder, 'bad-seeds');
     writeFileSync(seeds, '\nnonsense\n');
+    const empty = join(folder, 'empty-seeds');
+    writeFileSync(empty, '# none\n\n');
+    const many = join(folder, 'many-seeds');
+    const hexOf = (i: number): string => `0001${String(i).padStart(64, '0')}`;
+    writeFileSync(many, Array.from({ length: 4097 }, (_, i) => `127.0.0.1:1:${hexOf(i)}:tcp`).join('\n'));
     const listen = ['--listen', 'tcp://127.0.0.1:0'];
     const cases: [string[], number, string][] = [
       [[...listen], 2, 'option --key is missing'],
@@ -337,7 +373,11 @@ describe('node', () => {
       [['--key', key, ...listen, '--peer', 'tcp://a:1'], 2, 'peer "tcp://a:1"'],
       [['--key', key, ...listen, '--peer', `tcp://a:1:${self}`], 2, 'names this node itself'],
       [['--key', key, ...listen, '--log-level', 'loud'], 2, `expected one of ${LOG_LEVELS.join(', ')}`],
-      [['--key', key, ...listen, '--peers', seeds], 1, 'seeds line 2'],
+      [['--key', key, '--listen', 'ws://127.0.0.1:0'], 2, 'option --listen is "ws://127.0.0.1:0": expected tcp'],
+      [['--key', key, '--listen', 'memory://a:1'], 2, 'option --listen is "memory://a:1": expected tcp'],
+      [['--key', key, ...listen, '--peers', seeds], 1, `peers file ${JSON.stringify(seeds)}: seeds line 2`],
+      [['--key', key, ...listen, '--peers', empty], 1, `peers file ${JSON.stringify(empty)} names no node`],
+      [['--key', key, ...listen, '--peers', many], 2, 'name 4097 nodes: a node connects to at most 4096'],
       [['--key', key, ...listen, '--peers', `${seeds}.none`], 1, 'is not there'],
       [['--key', `${key}.none`, ...listen], 1, 'make one with genmesh keygen'],
     ];
