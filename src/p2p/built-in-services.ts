@@ -46,9 +46,9 @@ export const Echo: RequestType<'Echo', { readonly bytes: Uint8Array }, [typeof E
 /** Nodes in one answer to ListNodes, this one included; the ones heard of last come first. */
 export const LISTED_NODES_MAX = 1000;
 
-/** The built-in services of `node`; start each with `node.startService`. */
+/** The built-in services of `node`, without those for messages that it does not know; start each with `node.startService`. */
 export function builtInServices(node: NodeSupervisor): ServiceSpec[] {
-  return [
+  const services = [
     service('ping', [on(Ping, () => Ok.of({}))]),
     service('nodes', [
       on(ListNodes, ({ fields }) => NodeList.of({ nodes: listNodes(node, fields.authorizedAndAvailable) })),
@@ -62,6 +62,8 @@ export function builtInServices(node: NodeSupervisor): ServiceSpec[] {
     ]),
     service('echo', [on(Echo, ({ fields }) => Echoed.of({ bytes: fields.bytes }))]),
   ];
+  const isKnown = ({ id, name }: MessageType): boolean => node.messages.byId(id)?.name === name;
+  return services.filter(({ routes }) => routes.every(({ message }) => isKnown(message)));
 }
 
 function listNodes(node: NodeSupervisor, onlyAvailable: boolean): ArchethicNode[] {

@@ -8,11 +8,14 @@
  * What it loses is that a third party could be shown the message as signed. With `sealed: true` it is signed and sealed as on
  * the other wire, so that it can also be kept, and stays secret to what handles the bytes of the connection.
  */
+import { FRAME_HEADER_BYTES } from '../codec/frame.ts';
 import { bytesEqual } from '../codec/hex.ts';
 import { decodeMessageEnvelop, encodeMessageEnvelop } from '../codec/message-envelop.ts';
+import { eciesOverheadBytes } from '../crypto/ecies.ts';
 import { PublicKey } from '../crypto/keys.ts';
 import { nodeIdOf } from '../crypto/node-key.ts';
 import { type OpenedEnvelop, openMessageEnvelop, sealMessageEnvelop } from '../crypto/sealed-envelop.ts';
+import { RECV_MESSAGE_CAPACITY_MAX } from '../net/channel-descriptor.ts';
 import { P2pError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
 
@@ -38,6 +41,33 @@ export function wrapMessage(context: NodeContext, { messageId, message, recipien
   if (isSealed) return sealMessageEnvelop(engine, { messageId, message, sender: identity, recipient, random });
   const senderPublicKey = identity.publicKey.bytes;
   return encodeMessageEnvelop({ messageId, isEncrypted: false, senderPublicKey, signature: NOTHING, body: message });
+}
+
+/** Bytes of a message id, the flag and the length of the signature. */
+const FIXED_BYTES = 6;
+const ED25519_SIGNATURE_BYTES = 64;
+/** The longest DER of an ECDSA signature: 2 + 2 * (2 + 33). */
+const ECDSA_SIGNATURE_BYTES_MAX = 72;
+
+/**
+ * The longest message, encoded, that can go out as a request. What a node accepts as a request, `inboundFrameBytesMax`, is also
+ * what it sends at most: the other end closes the connection at more, and all calls on it would end with this one.
+ *
+ * @internal
+ */
+export function requestBytesMax(context: NodeContext, recipient: PublicKey): number {
+  const { wire, isSealed, identity, limits } = context;
+  const { frameBytesMax, inboundFrameBytesMax, sendBufferBytesMax } = limits;
+  const envelopBytesMax =
+    wire === 'archethic'
+      ? Math.min(frameBytesMax, inboundFrameBytesMax, sendBufferBytesMax - FRAME_HEADER_BYTES)
+      : Math.min(inboundFrameBytesMax, RECV_MESSAGE_CAPACITY_MAX);
+  const plainBytes = FIXED_BYTES + identity.publicKey.bytes.length;
+  if (!isSealed) return Math.max(0, envelopBytesMax - plainBytes);
+  const signatureBytes = identity.curve === 'ed25519' ? ED25519_SIGNATURE_BYTES : ECDSA_SIGNATURE_BYTES_MAX;
+  // Nothing can be sealed for a BLS key, whatever its size.
+  const sealBytes = recipient.curve === 'bls' ? 0 : eciesOverheadBytes(recipient.curve);
+  return Math.max(0, envelopBytesMax - plainBytes - signatureBytes - sealBytes);
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * NodeMailbox: one process per remote node that serialises the calls to it. It outlives the connections of its remote.
  *
- * A call waits in its queue until a connection stands and fewer than `maxInFlight` are unanswered, then gets the next
+ * How many calls may wait is decided where they are made (`remote.ts`). Here a call waits in the queue until a connection stands and fewer than `maxInFlight` are unanswered, then gets the next
  * 32-bit id, is signed, sealed and sent, in the order asked. A call whose time is up before is dropped and never sent. Ids
  * wrap at 2^32 and skip those in flight; upstream's stop working there (`archethic-node client/connection.ex`).
  */
@@ -9,7 +9,7 @@ import { GenServer } from '../actors/gen-server.ts';
 import { send } from '../actors/process.ts';
 import type { CallHandlers, CastHandlers, Info, ServerRef } from '../actors/protocol.ts';
 import type { From } from '../actors/request.ts';
-import { type NoReply, noreply, reply } from '../actors/results.ts';
+import { type NoReply, noreply } from '../actors/results.ts';
 import { CodedError } from '../base/errors.ts';
 import type { MessageType, MessageValue } from '../codec/message.ts';
 import { NetError } from '../net/errors.ts';
@@ -18,7 +18,7 @@ import { wrapMessage } from './messaging-envelop.ts';
 import type { MessageLink } from './messaging-link.ts';
 import type { NodeContext } from './node-context.ts';
 import type { PeerAddress } from './peer-address.ts';
-import type { RemoteCounters } from './remote-counters.ts';
+import type { RemoteCounters, WaitingCalls } from './remote-counters.ts';
 
 /** A request on its way out. @internal */
 export class Outgoing {
@@ -28,10 +28,26 @@ export class Outgoing {
   from: From<CallOutcome> | undefined = undefined;
   messageId = -1;
   sentAtMs = 0;
+  #waiting: WaitingCalls | undefined;
 
   constructor(type: MessageType, message: Uint8Array) {
     this.type = type;
     this.message = message;
+  }
+
+  /** Takes a place among the calls that wait. */
+  enter(waiting: WaitingCalls): void {
+    this.#waiting = waiting;
+    waiting.count += 1;
+    waiting.bytes += this.message.length;
+  }
+
+  /** Gives the place back, when it is sent or over, whichever comes first; then does nothing. */
+  leave(): void {
+    if (this.#waiting === undefined) return;
+    this.#waiting.count -= 1;
+    this.#waiting.bytes -= this.message.length;
+    this.#waiting = undefined;
   }
 }
 
@@ -45,7 +61,6 @@ export interface MailboxState {
   readonly counters: RemoteCounters;
   /** Calls that wait to be sent, oldest first. A set, because a call that is dropped leaves from the middle. */
   readonly queue: Set<Outgoing>;
-  queueBytes: number;
   readonly inFlight: Map<number, Outgoing>;
   nextId: number;
   link: MessageLink | undefined;
@@ -99,12 +114,12 @@ export class NodeMailbox extends GenServer<
     this.#demand = options.demand;
     counters.queueLength = 0;
     counters.inFlight = 0;
+    counters.waiting.room = 0;
     return {
       context,
       peer,
       counters,
       queue: new Set(),
-      queueBytes: 0,
       inFlight: new Map(),
       nextId: options.firstMessageId ?? 0,
       link: undefined,
@@ -121,8 +136,10 @@ export class NodeMailbox extends GenServer<
         return noreply(state);
       }
       outgoing.from = from;
-      const refusal = this.#enqueue(outgoing, state);
-      return refusal === undefined ? noreply(state) : reply({ error: refusal }, state);
+      state.queue.add(outgoing);
+      this.#pump(state);
+      if (state.link === undefined) this.#demand();
+      return noreply(state);
     },
   });
 
@@ -164,7 +181,7 @@ export class NodeMailbox extends GenServer<
       const text = `connection to ${state.peer.publicKey} ended before the reply: ${why}`;
       const unanswered = [...state.inFlight.values()];
       state.inFlight.clear();
-      state.counters.inFlight = 0;
+      this.#count(state);
       for (const { from } of unanswered) from?.reply({ error: new P2pError('CLOSED', text, { cause: reason }) });
       if (state.queue.size > 0) this.#demand();
       return noreply(state);
@@ -184,25 +201,6 @@ export class NodeMailbox extends GenServer<
 
   override inspect(state: MailboxState): Readonly<Record<string, number>> {
     return { queue: state.queue.size, inFlight: state.inFlight.size };
-  }
-
-  /** Takes `outgoing` in, and sends it at once if it can. @returns why not. */
-  #enqueue(outgoing: Outgoing, state: MailboxState): P2pError | undefined {
-    const { limits } = state.context;
-    const size = outgoing.message.length;
-    if (state.queue.size >= limits.queueCapacity || state.queueBytes + size > limits.queueBytesMax) {
-      state.counters.refused += 1;
-      const held = `${state.queue.size} calls, ${state.queueBytes} bytes`;
-      return new P2pError(
-        'QUEUE_FULL',
-        `queue to ${state.peer.publicKey} is full (${held}): ${outgoing.type.name} refused`,
-      );
-    }
-    state.queue.add(outgoing);
-    state.queueBytes += size;
-    this.#pump(state);
-    if (state.link === undefined) this.#demand();
-    return undefined;
   }
 
   /** Sends what may be sent, oldest first. */
@@ -227,10 +225,16 @@ export class NodeMailbox extends GenServer<
         }
       } else state.counters.dropped += 1;
       queue.delete(outgoing);
-      state.queueBytes -= outgoing.message.length;
+      outgoing.leave();
     }
-    state.counters.queueLength = queue.size;
-    state.counters.inFlight = inFlight.size;
+    this.#count(state);
+  }
+
+  #count({ counters, queue, inFlight, link, isCongested, context }: MailboxState): void {
+    counters.queueLength = queue.size;
+    counters.inFlight = inFlight.size;
+    const isTaking = link?.isOpen === true && !isCongested;
+    counters.waiting.room = isTaking ? context.limits.maxInFlight - inFlight.size : 0;
   }
 
   #transmit(outgoing: Outgoing, link: MessageLink, state: MailboxState): 'done' | 'congested' {
@@ -278,10 +282,8 @@ export class NodeMailbox extends GenServer<
   }
 
   #drop(outgoing: Outgoing, state: MailboxState): void {
-    if (state.queue.delete(outgoing)) {
-      state.queueBytes -= outgoing.message.length;
-      state.counters.dropped += 1;
-    } else if (state.inFlight.get(outgoing.messageId) === outgoing) state.inFlight.delete(outgoing.messageId);
+    if (state.queue.delete(outgoing)) state.counters.dropped += 1;
+    else if (state.inFlight.get(outgoing.messageId) === outgoing) state.inFlight.delete(outgoing.messageId);
     this.#pump(state);
   }
 }

@@ -17,6 +17,7 @@ import type { CallOptions } from '../actors/request.ts';
 import { ActorSystem } from '../actors/system.ts';
 import type { Unsubscribe } from '../base/emitter.ts';
 import type { InputFieldsOf, MessageType, MessageValue, ReplyOf } from '../codec/message.ts';
+import type { MessageCatalog } from '../codec/message-catalog.ts';
 import type { CryptoEngine } from '../crypto/engine.ts';
 import type { PublicKey } from '../crypto/keys.ts';
 import type { NetAddress } from '../net/net-address.ts';
@@ -27,7 +28,7 @@ import type { NodeDirectory } from './node-directory.ts';
 import { type NodeOptions, parseNodeOptions } from './node-options.ts';
 import { type NodeTree, startTree } from './node-tree.ts';
 import { type PeerAddress, type PeerInput, toPeerAddress } from './peer-address.ts';
-import { type AnyMessageType, checkTimeout, encode, expectReply, Remote } from './remote.ts';
+import { type AnyMessageType, checkTimeout, encode, expectReply, Remote, requireKnown } from './remote.ts';
 import type { WantedRemote } from './remote-keeper.ts';
 import { serve } from './request-role.ts';
 import type { ServiceSpec } from './service.ts';
@@ -95,6 +96,11 @@ export class NodeSupervisor {
   /** The engine it seals and signs with. */
   get engine(): CryptoEngine {
     return this.#context.engine;
+  }
+
+  /** The messages it understands. */
+  get messages(): MessageCatalog {
+    return this.#context.messages;
   }
 
   /** Who is known, and who is available as seen from here. */
@@ -178,11 +184,16 @@ export class NodeSupervisor {
    * subscribes in its `init`, so that it is subscribed again after a restart.
    *
    * @param options.replace - take the id over from the server that has it; default: that is an error.
-   * @throws P2pError `ALREADY_SUBSCRIBED`; ActorError `NOPROC` for a dead server; RangeError for a message the node does
-   * not know.
+   * @throws P2pError `ALREADY_SUBSCRIBED`, `STOPPED`; ActorError `NOPROC` for a dead server; RangeError for a message the
+   * node does not know.
    */
   subscribe(message: MessageKey, server: Pid, options: { readonly replace?: boolean } = {}): void {
-    this.#parts.subscriptions.subscribe(this.#typeOf(message), server, options);
+    const type = this.#typeOf(message);
+    try {
+      this.#parts.subscriptions.subscribe(type, server, options);
+    } catch (error) {
+      throw server.isAlive || this.#context.isStopped ? stoppedError(error) : error;
+    }
   }
 
   /** Takes a subscription back: requests of that kind are answered with Error. @returns whether `server` had it. */
@@ -197,15 +208,18 @@ export class NodeSupervisor {
 
   /**
    * Starts a service under the node's supervisor and subscribes it to its messages. When it fails it is restarted and
-   * subscribed again; more than 3 failures in 5 s, and it stays down, and its requests are answered with Error.
+   * subscribed again at once; after more than 3 failures in 5 s that comes `reviveDelayMs` later, and until then its requests
+   * are answered with Error. So it goes until `stopService`.
    *
-   * @throws P2pError `ALREADY_SUBSCRIBED` (the id of a message, or of the service, is taken), `STOPPED`.
+   * @throws P2pError `ALREADY_SUBSCRIBED` (the id of a message, or of the service, is taken), `STOPPED` (also when it was
+   * stopped while it started); RangeError for a message the node does not know.
    */
   async startService(spec: ServiceSpec): Promise<void> {
+    for (const { message } of spec.routes) this.#typeOf(message);
     await this.#parts.services.start(spec);
   }
 
-  /** Stops a service that `startService` started. @returns whether it ran. */
+  /** Stops a service that `startService` started, also one that is to be started again. @returns whether it ran. */
   async stopService(id: string): Promise<boolean> {
     return this.#parts.services.stop(id);
   }
@@ -260,10 +274,8 @@ export class NodeSupervisor {
     const timeoutMs = checkTimeout(options.timeoutMs, context.limits.callTimeoutMs);
     const type: MessageType = message;
     if (context.isStopped) throw new P2pError('STOPPED', 'the node is not running');
+    requireKnown(context.messages, type);
     const { message: bytes } = encode(type, fields);
-    if (context.messages.byId(type.id) === undefined) {
-      throw new P2pError('ENCODE_FAILED', `${type.name} (id ${type.id}) is not in the node's catalog`);
-    }
     // Through the codec, so that a service sees what it would see from the wire.
     const value: MessageValue = context.messages.decode(bytes);
     const request = { fields: value.fields, sender: this.publicKey, messageId: 0, remoteAddress: 'local' };
@@ -297,10 +309,11 @@ export class NodeSupervisor {
     });
   }
 
-  #typeOf(message: MessageKey): MessageType {
+  #typeOf(message: MessageKey | MessageType): MessageType {
     const id = typeof message === 'number' ? message : message.id;
     const type = this.#context.messages.byId(id);
     if (type === undefined) throw new RangeError(`message id ${id} is not in the node's catalog`);
-    return type;
+    if (typeof message === 'number' || message.name === type.name) return type;
+    throw new RangeError(`message ${message.name} is not in the node's catalog, where id ${id} is ${type.name}`);
   }
 }

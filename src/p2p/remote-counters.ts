@@ -2,6 +2,19 @@
 import type { ConnectionState } from './connection-machine.ts';
 import { RttWindow } from './rtt-window.ts';
 
+/**
+ * Calls of one remote that were made and not sent yet. They are counted where they are made, before anything of them is kept,
+ * so that calls made faster than the mailbox has its turns are bounded too. @internal
+ */
+export class WaitingCalls {
+  /** Bounded by `queueCapacity` and {@link WaitingCalls.room} together. */
+  count = 0;
+  /** Bytes of their messages, bounded by `queueBytesMax`. */
+  bytes = 0;
+  /** Calls that would be sent without waiting; told by the mailbox, 0 without a connection that takes any. */
+  room = 0;
+}
+
 /** Counters of one remote since it was connected to. @internal */
 export class RemoteCounters {
   state: ConnectionState = 'idle';
@@ -17,6 +30,7 @@ export class RemoteCounters {
   connections = 0;
   queueLength = 0;
   inFlight = 0;
+  readonly waiting: WaitingCalls = new WaitingCalls();
   readonly rtt: RttWindow = new RttWindow();
 }
 
@@ -53,6 +67,6 @@ export interface RemoteStats {
 
 /** @internal */
 export function remoteStats(counters: RemoteCounters): RemoteStats {
-  const { rtt, ...counts } = counters;
+  const { rtt, waiting: _, ...counts } = counters;
   return { ...counts, rttMsP50: rtt.percentile(50), rttMsP99: rtt.percentile(99) };
 }

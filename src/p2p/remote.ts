@@ -4,9 +4,11 @@ import type { CallOptions } from '../actors/request.ts';
 import { CodedError, checkInteger } from '../base/errors.ts';
 import { ErrorMessage, NotFound } from '../codec/archethic-node-messages.ts';
 import type { InputFieldsOf, MessageType, MessageValue, ReplyOf } from '../codec/message.ts';
+import type { MessageCatalog } from '../codec/message-catalog.ts';
 import type { PublicKey } from '../crypto/keys.ts';
 import type { ConnectionState } from './connection-machine.ts';
 import { P2pError } from './errors.ts';
+import { requestBytesMax } from './messaging-envelop.ts';
 import type { NodeContext } from './node-context.ts';
 import { type MailboxRef, Outgoing } from './node-mailbox.ts';
 import { NODE_LIMITS } from './node-options.ts';
@@ -59,7 +61,8 @@ export class Remote {
     fields: InputFieldsOf<M>,
     options: CallOptions = {},
   ): Promise<ReplyOf<M>> {
-    const value = await this.#request(message, fields, options);
+    const timeoutMs = checkTimeout(options.timeoutMs, this.#context.limits.callTimeoutMs);
+    const value = await this.#send(this.#admit(message, fields), { ...options, timeoutMs });
     return expectReply(message, value) as ReplyOf<M>;
   }
 
@@ -69,9 +72,16 @@ export class Remote {
    * @throws P2pError `ENCODE_FAILED` at once; whatever happens later is only counted.
    */
   cast<M extends AnyMessageType>(message: M, fields: InputFieldsOf<M>): void {
-    const outgoing = encode(message, fields);
-    this.#remote.counters.casts += 1;
-    this.#send(outgoing, {}).catch(() => {}); // counted by #send
+    const { counters } = this.#remote;
+    const { callTimeoutMs: timeoutMs } = this.#context.limits;
+    try {
+      const outgoing = this.#admit(message, fields);
+      counters.casts += 1;
+      this.#send(outgoing, { timeoutMs }).catch(() => {}); // counted by #send
+    } catch (error) {
+      if (!(error instanceof P2pError) || error.code !== 'QUEUE_FULL') throw error;
+      counters.casts += 1; // and refused, which #admit has counted
+    }
   }
 
   /** What was counted about this remote since it was first connected to. */
@@ -124,23 +134,54 @@ export class Remote {
     return new P2pError('STOPPED', `${this.publicKey} is not connected to any more`);
   }
 
-  async #request(message: MessageType, fields: unknown, options: CallOptions): Promise<MessageValue> {
-    return this.#send(encode(message, fields), options);
+  /**
+   * Encodes a message and takes its place among those that wait, or refuses it, in the turn of the caller: whoever calls
+   * faster than the mailbox has its turns holds no more than the bounds allow.
+   *
+   * @throws P2pError `ENCODE_FAILED`, `QUEUE_FULL`.
+   */
+  #admit(message: MessageType, fields: unknown): Outgoing {
+    const { messages, limits } = this.#context;
+    const { waiting } = this.#remote.counters;
+    requireKnown(messages, message);
+    if (waiting.count >= limits.queueCapacity + waiting.room) throw this.#full(message);
+    const outgoing = encode(message, fields);
+    const size = outgoing.message.length;
+    const sizeMax = Math.min(requestBytesMax(this.#context, this.publicKey), limits.queueBytesMax);
+    if (size > sizeMax) {
+      const text = `${message.name} to ${this.publicKey} was not sent: it is ${size} bytes long, at most ${sizeMax} go`;
+      throw new P2pError('ENCODE_FAILED', text);
+    }
+    if (waiting.bytes + size > limits.queueBytesMax) throw this.#full(message);
+    outgoing.enter(waiting);
+    return outgoing;
   }
 
-  async #send(outgoing: Outgoing, options: CallOptions): Promise<MessageValue> {
+  /** Counts a refused call. */
+  #full(type: MessageType): P2pError {
+    const { counters } = this.#remote;
+    const { count, bytes } = counters.waiting;
+    counters.calls += 1;
+    counters.errors += 1;
+    counters.refused += 1;
+    this.#tell('QUEUE_FULL', type, this.#context.clock.monotonicMs());
+    const held = `${count} calls, ${bytes} bytes`;
+    return new P2pError('QUEUE_FULL', `queue to ${this.publicKey} is full (${held}): ${type.name} refused`);
+  }
+
+  async #send(outgoing: Outgoing, options: CallOptions & { readonly timeoutMs: number }): Promise<MessageValue> {
     const context = this.#context;
     const { counters, peer } = this.#remote;
-    const timeoutMs = checkTimeout(options.timeoutMs, context.limits.callTimeoutMs);
+    const { timeoutMs } = options;
     counters.calls += 1;
     const mailbox = context.registry.whereis(`node/${peer.publicKey.hex}`) as MailboxRef | undefined;
     const startMs = context.clock.monotonicMs();
     try {
       if (mailbox === undefined) throw this.#givenUp();
-      const outcome = await mailbox.call('send', outgoing, { ...options, timeoutMs });
+      const outcome = await mailbox.call('send', outgoing, options);
       if ('error' in outcome) throw outcome.error;
       counters.answered += 1;
-      this.#tell('answered', outgoing, startMs);
+      this.#tell('answered', outgoing.type, startMs);
       return outcome.value;
     } catch (error) {
       const failure = this.#failureOf(error, outgoing, timeoutMs);
@@ -149,8 +190,10 @@ export class Remote {
         context.directory.timedOut(peer.publicKey);
       } else counters.errors += 1;
       if (failure.code === 'TIMEOUT' || failure.code === 'ABORTED') mailbox?.cast('drop', outgoing);
-      this.#tell(failure.code, outgoing, startMs);
+      this.#tell(failure.code, outgoing.type, startMs);
       throw failure;
+    } finally {
+      outgoing.leave();
     }
   }
 
@@ -167,12 +210,23 @@ export class Remote {
     return new P2pError('STOPPED', `${what}: its mailbox ended: ${error.message}`, cause);
   }
 
-  #tell(outcome: string, { type }: Outgoing, startMs: number): void {
+  #tell(outcome: string, type: MessageType, startMs: number): void {
     const { telemetry, clock } = this.#context;
     if (!telemetry.isActive) return;
     const durationMs = clock.monotonicMs() - startMs;
     telemetry.emit('genmesh.call.settled', { durationMs }, { publicKey: this.publicKey, message: type.name, outcome });
   }
+}
+
+/**
+ * What is not in the catalog of the node is not in those of its peers either, as far as it knows: one of them would close the
+ * connection, and the calls in flight on it would end too.
+ *
+ * @throws P2pError `ENCODE_FAILED`. @internal
+ */
+export function requireKnown(messages: MessageCatalog, type: MessageType): void {
+  if (messages.byId(type.id)?.name === type.name) return;
+  throw new P2pError('ENCODE_FAILED', `${type.name} (id ${type.id}) is not in the node's catalog`);
 }
 
 /** @throws P2pError `ENCODE_FAILED`. @internal */

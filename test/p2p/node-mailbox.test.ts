@@ -224,7 +224,7 @@ describe('the queue', () => {
     const second = outcomeOf(rig.remote.call(Echo, payload(total - first - overhead)));
     await rig.clock.settle();
     expect(second.code).toBe(code);
-    expect(rig.state().queueBytes).toBe(code === undefined ? total : first);
+    expect(rig.counters.waiting.bytes).toBe(code === undefined ? total : first);
     await rig.stop();
   });
 
@@ -242,7 +242,7 @@ describe('the queue', () => {
     expect(room.isSettled).toBe(false);
     rig.connect();
     await rig.clock.settle();
-    expect(rig.state()).toMatchObject({ queueBytes: 0 });
+    expect(rig.counters.waiting).toMatchObject({ count: 0, bytes: 0 });
     expect(rig.state().queue.size).toBe(0);
     await rig.stop();
   });
@@ -332,6 +332,7 @@ describe('the counters of a remote', () => {
   it('add up: every call is answered, timed out, an error, or under way', async () => {
     const rig = await mailboxRig({ maxInFlight: 2, queueCapacity: 3 });
     const link = rig.connect();
+    await rig.clock.settle();
     const calls = Array.from({ length: 7 }, (_, i) => outcomeOf(rig.remote.call(Ping, {}, { timeoutMs: 100 + i })));
     await rig.clock.settle();
     rig.reply(0, OK);

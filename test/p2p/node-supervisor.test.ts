@@ -83,7 +83,7 @@ describe('the start and the stop of a node', () => {
     expect(world.clock.timerCount).toBe(0);
   });
 
-  it('after a stop every call, connect, disconnect and service start says STOPPED', async () => {
+  it('after a stop every call, connect, disconnect, subscription and service start says STOPPED', async () => {
     const world = new World();
     const node = await world.node('a');
     const other = await world.node('b');
@@ -99,6 +99,14 @@ describe('the start and the stop of a node', () => {
     await world.clock.settle();
     expect(outcomes.map((outcome) => outcome.code)).toEqual(['STOPPED', 'STOPPED', 'STOPPED', 'STOPPED', 'STOPPED']);
     expect(await node.stopService('ping')).toBe(false);
+    expect(() => node.subscribe(Ping, other.pid)).toThrow(
+      expect.objectContaining({ name: 'P2pError', code: 'STOPPED' }),
+    );
+    expect(() => node.subscribe(Ping, node.pid)).toThrow(
+      expect.objectContaining({ name: 'P2pError', code: 'STOPPED' }),
+    );
+    expect(node.unsubscribe(Ping, other.pid)).toBe(false);
+    expect(node.subscriber(Ping)).toBeUndefined();
     await world.stop();
   });
 

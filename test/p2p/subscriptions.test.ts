@@ -4,7 +4,12 @@ import { GenServer } from '../../src/actors/gen-server.ts';
 import { exit, type Pid } from '../../src/actors/process.ts';
 import type { CallHandlers } from '../../src/actors/protocol.ts';
 import { reply } from '../../src/actors/results.ts';
+import { archethicMessages } from '../../src/codec/archethic-messages.ts';
 import { Ok, Ping } from '../../src/codec/archethic-node-messages.ts';
+import { defineMessage } from '../../src/codec/message.ts';
+import type { MessageCatalog } from '../../src/codec/message-catalog.ts';
+import { struct } from '../../src/codec/schema.ts';
+import { builtInServices, Echo, Echoed } from '../../src/p2p/built-in-services.ts';
 import { on, type ServiceProtocol, service } from '../../src/p2p/service.ts';
 import { eventsOf, findNode, World } from './node-rig.ts';
 
@@ -43,6 +48,25 @@ describe('subscriptions', () => {
     exit(server, 'kill');
     expect(() => a.subscribe(Ping, server)).toThrow(expect.objectContaining({ code: 'NOPROC' }));
     expect(() => a.subscribe(99, server)).toThrow(new RangeError("message id 99 is not in the node's catalog"));
+    await world.stop();
+  });
+
+  it('a service with a message outside the catalog, by id or by name, is a RangeError and leaves nothing', async () => {
+    const world = new World();
+    const a = await world.node('a', { hasServices: false, messages: archethicMessages as unknown as MessageCatalog });
+    const count = world.systemOf(a).processCount;
+    const ping = on(Ping, () => Ok.of({}));
+    const echo = on(Echo, ({ fields }) => Echoed.of({ bytes: fields.bytes }));
+    await expect(a.startService(service('echo', [ping, echo]))).rejects.toThrow(
+      new RangeError("message id 200 is not in the node's catalog"),
+    );
+    const Impostor = defineMessage('Impostor', Ping.id, struct({}));
+    await expect(a.startService(service('impostor', [on(Impostor, () => Ok.of({}))]))).rejects.toThrow(
+      new RangeError(`message Impostor is not in the node's catalog, where id ${Ping.id} is Ping`),
+    );
+    expect(a.subscriber(Ping)).toBeUndefined();
+    expect(world.systemOf(a).processCount).toBe(count);
+    expect(builtInServices(a).map(({ id }) => id)).toEqual(['ping', 'nodes', 'chain']);
     await world.stop();
   });
 
