@@ -31,7 +31,7 @@ export const P2P_ERROR_CODES = [
   'DUPLICATE_ID',
   /** There is a connection with that IP address. */
   'DUPLICATE_IP',
-  /** The fields do not fit the message's layout, or the message does not fit into a frame. Nothing was sent. */
+  /** The fields do not fit the message's layout, or the message is unknown to the node or too long. Nothing was sent. */
   'ENCODE_FAILED',
   /** A filter refused the connection or the peer. */
   'FILTERED',
