@@ -42,8 +42,10 @@ export interface ArchethicLinkHandlers {
 export interface ArchethicLinkOptions {
   readonly clock: Clock;
   readonly handlers: ArchethicLinkHandlers;
-  /** Longest payload sent or accepted, 2 to 2^32 - 1 bytes; default 16 MiB. */
+  /** Longest payload accepted, 2 to 2^32 - 1 bytes; default 16 MiB. */
   readonly frameBytesMax?: number;
+  /** Longest payload sent, when it differs from what is accepted; the same range, default `frameBytesMax`. */
+  readonly sendFrameBytesMax?: number;
   /** Bytes that may wait to be sent, 6 to 2^40; default 16 MiB. At it, `send` throws `SEND_BUFFER_FULL`. */
   readonly sendBufferBytesMax?: number;
   /** Time in which a peer must take some of what waits, 1 to 86 400 000 ms; default 30 000. Then `WRITE_TIMEOUT`. */
@@ -81,7 +83,7 @@ export class ArchethicLink {
   readonly #clock: Clock;
   readonly #handlers: ArchethicLinkHandlers;
   readonly #logger: Logger;
-  readonly #frameBytesMax: number;
+  readonly #sendFrameBytesMax: number;
   readonly #sendBufferBytesMax: number;
   readonly #idleTimeoutMs: number;
   readonly #decoder: FrameDecoder;
@@ -116,7 +118,9 @@ export class ArchethicLink {
     this.#handlers = options.handlers;
     this.#logger = guardLogger(options.logger ?? silentLogger);
     const frameBytesMax = options.frameBytesMax ?? FRAME_BYTES_MAX_DEFAULT;
-    this.#frameBytesMax = checkInteger('frameBytesMax', frameBytesMax, HEARTBEAT.length, FRAME_BYTES_MAX);
+    checkInteger('frameBytesMax', frameBytesMax, HEARTBEAT.length, FRAME_BYTES_MAX);
+    const sendFrameBytesMax = options.sendFrameBytesMax ?? frameBytesMax;
+    this.#sendFrameBytesMax = checkInteger('sendFrameBytesMax', sendFrameBytesMax, HEARTBEAT.length, FRAME_BYTES_MAX);
     const sendBufferBytesMax = options.sendBufferBytesMax ?? SEND_BUFFER_BYTES_MAX_DEFAULT;
     this.#sendBufferBytesMax = checkInteger('sendBufferBytesMax', sendBufferBytesMax, 6, 2 ** 40); // 6: one heartbeat
     const writeTimeoutMs = options.writeTimeoutMs ?? WRITE_TIMEOUT_MS_DEFAULT;
@@ -130,7 +134,7 @@ export class ArchethicLink {
       },
     });
     this.#idleTimeoutMs = checkInteger('idleTimeoutMs', options.idleTimeoutMs ?? 0, 0, LINK_TIMEOUT_MS_MAX);
-    this.#decoder = new FrameDecoder({ frameBytesMax: this.#frameBytesMax });
+    this.#decoder = new FrameDecoder({ frameBytesMax });
     this.#lastFrameMs = this.#clock.monotonicMs();
     stream.open({
       onData: (chunk) => this.#receive(chunk),
@@ -153,13 +157,13 @@ export class ArchethicLink {
   /**
    * Queues `payload` as a frame. All frames of one turn of the event loop leave together, in the order of the calls.
    *
-   * @param payload - 1 to `frameBytesMax` bytes; copied, the caller keeps it.
+   * @param payload - 1 to `sendFrameBytesMax` bytes; copied, the caller keeps it.
    * @throws {@link NetError} `CLOSED`; `SEND_BUFFER_FULL` when it would not fit in `sendBufferBytesMax` with its 4
    *   header bytes; `FRAME_SIZE_INVALID`. Nothing was sent then.
    */
   send(payload: Uint8Array): void {
-    if (payload.length === 0 || payload.length > this.#frameBytesMax) {
-      const text = `a frame of ${payload.length} bytes for ${this.remoteAddress}: 1 to ${this.#frameBytesMax} allowed`;
+    if (payload.length === 0 || payload.length > this.#sendFrameBytesMax) {
+      const text = `a frame of ${payload.length} bytes for ${this.remoteAddress}: 1 to ${this.#sendFrameBytesMax} allowed`;
       throw new NetError('FRAME_SIZE_INVALID', text);
     }
     if (!this.isOpen) throw new NetError('CLOSED', `link with ${this.remoteAddress} is closed`);

@@ -172,6 +172,7 @@ export class Connection extends GenStatem<typeof connectionMachine, [ConnectionO
     return {
       verifyWith: peer.publicKey,
       frameBytesMax: context.limits.frameBytesMax,
+      sendFrameBytesMax: context.limits.frameBytesMax,
       idleTimeoutMs: 0, // heartbeats watch over this direction
       isFull: false, // what it reads goes to the mailbox, which never makes a reader wait
       opened: (opened) => {

@@ -28,8 +28,10 @@ export const READER_BYTES_MAX: number = 4 * 1024 * 1024;
 export interface ReaderRole {
   /** The key every signature must be by; without it, the key each envelop names. */
   readonly verifyWith: PublicKey | undefined;
-  /** Longest frame either way, in bytes. */
+  /** Longest frame accepted, in bytes. */
   readonly frameBytesMax: number;
+  /** Longest frame sent, in bytes. */
+  readonly sendFrameBytesMax: number;
   /** A connection without a whole frame for that long is closed, in ms; 0 is off. */
   readonly idleTimeoutMs: number;
   /** True while it takes nothing more; it calls `onRoom` when it does again. */
@@ -84,6 +86,7 @@ export class Reader extends GenServer<ReaderState, ReaderProtocol, [NodeContext,
       clock: context.clock,
       logger: context.logger,
       frameBytesMax: role.frameBytesMax,
+      sendFrameBytesMax: role.sendFrameBytesMax,
       sendBufferBytesMax: limits.sendBufferBytesMax,
       writeTimeoutMs: limits.writeTimeoutMs,
       idleTimeoutMs: role.idleTimeoutMs,

@@ -34,6 +34,7 @@ export class RequestRole implements ReaderRole {
   readonly verifyWith: undefined = undefined;
   readonly idleTimeoutMs: number;
   readonly frameBytesMax: number;
+  readonly sendFrameBytesMax: number;
   readonly #context: NodeContext;
   readonly #wakeUp: (publicKey: PublicKey) => void;
   #link!: ArchethicLink;
@@ -49,6 +50,7 @@ export class RequestRole implements ReaderRole {
     this.#wakeUp = wakeUp;
     this.idleTimeoutMs = context.limits.inboundIdleTimeoutMs;
     this.frameBytesMax = context.limits.inboundFrameBytesMax;
+    this.sendFrameBytesMax = context.limits.frameBytesMax;
   }
 
   /** From `requestsPerConnectionMax` requests in work until half of them are answered. */
@@ -146,7 +148,7 @@ export class RequestRole implements ReaderRole {
 
   #fits(frame: Uint8Array): boolean {
     const { sendBufferBytesMax } = this.#context.limits;
-    return frame.length <= this.frameBytesMax && frame.length + FRAME_HEADER_BYTES <= sendBufferBytesMax;
+    return frame.length <= this.sendFrameBytesMax && frame.length + FRAME_HEADER_BYTES <= sendBufferBytesMax;
   }
 }
 
