@@ -43,7 +43,7 @@ export interface NodeLimits {
   readonly backoffJitterPercent: number;
   /** Pause at least, in ms, between dials that calls ask for while the remote is in backoff. Default 5000. */
   readonly demandDialIntervalMs: number;
-  /** Pause before a remote whose supervisor gave up is started again, in ms. Default 5000. */
+  /** Pause before a remote or a service whose supervisor gave up is started again, in ms. Default 5000. */
   readonly reviveDelayMs: number;
   /** A write that moves nothing for that long ends the connection, in ms. Default 30 000. */
   readonly writeTimeoutMs: number;
@@ -52,8 +52,9 @@ export interface NodeLimits {
   /** Largest frame accepted or sent, in bytes; a larger one ends the connection. Default 16 777 216. */
   readonly frameBytesMax: number;
   /**
-   * The same for accepted connections, whose senders are not known yet; with `inboundConnectionsMax` it bounds the memory that
-   * strangers can take. Room for the longest transaction content upstream allows (3 145 728 bytes). Default 4 194 304.
+   * The same for frames of accepted connections, whose senders are not known yet, and the longest request sent; with
+   * `inboundConnectionsMax` it bounds the memory that strangers can take. Room for the longest transaction content upstream
+   * allows (3 145 728 bytes). Default 4 194 304.
    */
   readonly inboundFrameBytesMax: number;
   /** Accepted connections at a time; one more is closed at once. Default 1024. */
