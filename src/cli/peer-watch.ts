@@ -11,6 +11,7 @@ import {
   encodeBlocksyncMessage,
 } from '../codec/cometbft-blocksync.ts';
 import {
+  CONSENSUS_MESSAGE_BYTES_MAX,
   type ConsensusMessage,
   decodeConsensusMessage,
   encodeNewRoundStep,
@@ -44,9 +45,6 @@ export const WATCH_BLOCK_HASHES_MAX = 1000;
 /** Longest block that is taken, in bytes: the largest by default, 21 MiB, and its commit. */
 export const WATCH_BLOCK_BYTES_MAX = 23_068_672;
 
-/** Longest message of a consensus channel, in bytes (`maxMsgSize`). */
-export const WATCH_CONSENSUS_BYTES_MAX = 1_048_576;
-
 const consensusCodec: ChannelCodec<ConsensusMessage> = {
   encode: (message: ConsensusMessage): Uint8Array => {
     if (message.type !== 'new_round_step') throw new TypeError(`a ${message.type} is only read here`);
@@ -63,7 +61,7 @@ const blocksyncCodec: ChannelCodec<BlocksyncMessage> = {
   decode: decodeBlocksyncMessage,
 };
 
-const consensus = { sendQueueCapacity: 100, recvMessageCapacity: WATCH_CONSENSUS_BYTES_MAX, codec: consensusCodec };
+const consensus = { sendQueueCapacity: 100, recvMessageCapacity: CONSENSUS_MESSAGE_BYTES_MAX, codec: consensusCodec };
 
 /** Channels of CometBFT's own reactors, with its ids and priorities (`node/node.go`, `GetChannels` of each reactor). */
 export const StateChannel: Channel<ConsensusMessage, 0x20> = channel({ ...consensus, id: 0x20, priority: 6 });

@@ -3,21 +3,21 @@
  * block what somebody who watches needs: its header, the fields its hash is made of, and its transactions. Evidence and
  * the commit are stepped over.
  */
-import { readHeight } from './cometbft-consensus.ts';
+import { checkHeight, readHeight } from './cometbft-consensus.ts';
 import { type FieldReader, readMessage, writeMessage } from './cometbft-message.ts';
 import { CodecError } from './errors.ts';
 
 /** Longest blocksync message, in bytes: `MaxBlockSizeBytes` and 5 for tags and lengths. */
-const BLOCKSYNC_MESSAGE_BYTES_MAX = 104_857_605;
+export const BLOCKSYNC_MESSAGE_BYTES_MAX = 104_857_605;
 
 /** Most transactions of one block that is read. */
-const BLOCK_TXS_MAX = 200_000;
+export const BLOCK_TXS_MAX = 200_000;
 
 /** Fields of a header, all of them part of its hash. */
 export const HEADER_FIELDS_COUNT = 14;
 
 /** Longest chain id, in bytes (`MaxChainIDLen`). */
-const CHAIN_ID_BYTES_MAX = 50;
+export const CHAIN_ID_BYTES_MAX = 50;
 
 /** The header of a block, as far as it is shown. */
 export interface BlockHeader {
@@ -52,8 +52,14 @@ export type BlocksyncMessage =
 /** What can be written: everything but blocks. */
 export type BlocksyncReply = Exclude<BlocksyncMessage, { readonly type: 'block_response' }>;
 
-/** Writes a message: a fresh array. Heights are whole numbers from 0. */
+/**
+ * Writes a message: a fresh array.
+ *
+ * @throws RangeError for a height that is no whole number from 0.
+ */
 export function encodeBlocksyncMessage(message: BlocksyncReply): Uint8Array {
+  if (message.type !== 'status_request') checkHeight(message.height);
+  if (message.type === 'status_response') checkHeight(message.base);
   return writeMessage((writer) => {
     switch (message.type) {
       case 'block_request':
@@ -74,7 +80,7 @@ export function encodeBlocksyncMessage(message: BlocksyncReply): Uint8Array {
 /**
  * Reads a message.
  *
- * @throws {@link CodecError} `FRAME_TOO_LARGE` over `BLOCKSYNC_MESSAGE_BYTES_MAX`, `UNKNOWN_MESSAGE` for one that is
+ * @throws {@link CodecError} `FRAME_TOO_LARGE` over {@link BLOCKSYNC_MESSAGE_BYTES_MAX}, `UNKNOWN_MESSAGE` for one that is
  *   none of the five, `OUT_OF_RANGE` for a height, chain id or number of transactions that nobody
  *   can have, `TRUNCATED` and `INVALID_VALUE` for what is no protobuf.
  */

@@ -6,11 +6,11 @@
 import { type FieldReader, readMessage, writeMessage } from './cometbft-message.ts';
 import { CodecError } from './errors.ts';
 
-/** Longest consensus message, in bytes: `maxMsgSize` of the consensus reactor. */
-const CONSENSUS_MESSAGE_BYTES_MAX = 1_048_576;
+/** Longest consensus message, in bytes: 1 MiB, `maxMsgSize` of the consensus reactor. */
+export const CONSENSUS_MESSAGE_BYTES_MAX = 1_048_576;
 
 /** Hashes of CometBFT are at most this long, in bytes; longer ones are refused. */
-const CONSENSUS_HASH_BYTES_MAX = 32;
+export const CONSENSUS_HASH_BYTES_MAX = 32;
 
 /** Steps of a round by number, from 1; `consensus/types/round_state.go RoundStepType`. */
 export const ROUND_STEPS = [
@@ -92,7 +92,7 @@ export type ConsensusMessage = NewRoundStep | NewValidBlock | Proposal | BlockPa
 /**
  * Reads a consensus message.
  *
- * @throws {@link CodecError} `FRAME_TOO_LARGE` over `CONSENSUS_MESSAGE_BYTES_MAX`, `UNKNOWN_MESSAGE` for one that
+ * @throws {@link CodecError} `FRAME_TOO_LARGE` over {@link CONSENSUS_MESSAGE_BYTES_MAX}, `UNKNOWN_MESSAGE` for one that
  *   is none of the ten, `OUT_OF_RANGE` for a height, round, step or hash that nobody can have, `TRUNCATED` and
  *   `INVALID_VALUE` for what is no protobuf.
  */
@@ -133,7 +133,7 @@ export function decodeConsensusMessage(bytes: Uint8Array): ConsensusMessage {
  */
 export function encodeNewRoundStep(message: Omit<NewRoundStep, 'type'>): Uint8Array {
   const { height, round, step, secondsSinceStart, lastCommitRound } = message;
-  if (!Number.isSafeInteger(height) || height < 0) throw new RangeError(`height ${height}: expected 0 or more`);
+  checkHeight(height);
   if (!Number.isInteger(round) || round < 0) throw new RangeError(`round ${round}: expected 0 or more`);
   return writeMessage((writer) =>
     writer.message(1, (inner) => {
@@ -146,6 +146,11 @@ export function encodeNewRoundStep(message: Omit<NewRoundStep, 'type'>): Uint8Ar
   );
 }
 
+/** @throws RangeError for a height that is no whole number from 0. @internal */
+export function checkHeight(height: number): void {
+  if (!Number.isSafeInteger(height) || height < 0) throw new RangeError(`height ${height}: expected 0 or more`);
+}
+
 /** An int64 as a number. @throws {@link CodecError} `OUT_OF_RANGE` when it is negative or over 2^53 - 1. @internal */
 export function readHeight(reader: FieldReader): number {
   const height = BigInt.asIntN(64, reader.uint64());
@@ -155,7 +160,7 @@ export function readHeight(reader: FieldReader): number {
   return Number(height);
 }
 
-/** A hash: empty or up to `CONSENSUS_HASH_BYTES_MAX` bytes, a copy. @throws {@link CodecError} `OUT_OF_RANGE`. @internal */
+/** A hash: empty or up to {@link CONSENSUS_HASH_BYTES_MAX} bytes, a copy. @throws {@link CodecError} `OUT_OF_RANGE`. @internal */
 export function readHash(reader: FieldReader): Uint8Array {
   const hash = reader.message();
   if (hash.length > CONSENSUS_HASH_BYTES_MAX) {

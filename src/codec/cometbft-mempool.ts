@@ -6,15 +6,15 @@ import { readMessage, writeMessage } from './cometbft-message.ts';
 import { CodecError } from './errors.ts';
 
 /** Most transactions in one message. A node sends one at a time; the layout allows more. */
-const MEMPOOL_TXS_MAX = 10_000;
+export const MEMPOOL_TXS_MAX = 10_000;
 
 /** Longest mempool message, in bytes: chains choose how long a transaction may be, up to what a connection takes. */
-const MEMPOOL_MESSAGE_BYTES_MAX = 22_020_096;
+export const MEMPOOL_MESSAGE_BYTES_MAX = 22_020_096;
 
 /**
  * Writes transactions: a fresh array.
  *
- * @throws {@link CodecError} `OUT_OF_RANGE` for more than `MEMPOOL_TXS_MAX`.
+ * @throws {@link CodecError} `OUT_OF_RANGE` for more than {@link MEMPOOL_TXS_MAX}.
  */
 export function encodeMempoolTxs(txs: readonly Uint8Array[]): Uint8Array {
   checkCount(txs.length);
@@ -29,8 +29,8 @@ export function encodeMempoolTxs(txs: readonly Uint8Array[]): Uint8Array {
 /**
  * Reads transactions, each a view into `bytes`.
  *
- * @throws {@link CodecError} `FRAME_TOO_LARGE` over `MEMPOOL_MESSAGE_BYTES_MAX`, `OUT_OF_RANGE` for more than
- *   `MEMPOOL_TXS_MAX` transactions, `UNKNOWN_MESSAGE` for another message, `TRUNCATED` and `INVALID_VALUE` for
+ * @throws {@link CodecError} `FRAME_TOO_LARGE` over {@link MEMPOOL_MESSAGE_BYTES_MAX}, `OUT_OF_RANGE` for more than
+ *   {@link MEMPOOL_TXS_MAX} transactions, `UNKNOWN_MESSAGE` for another message, `TRUNCATED` and `INVALID_VALUE` for
  *   what is no protobuf.
  */
 export function decodeMempoolTxs(bytes: Uint8Array): Uint8Array[] {

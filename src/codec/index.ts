@@ -1,6 +1,6 @@
 /**
  * Bytes to values and back, pure and bounded: bits, VarInts, frames, message schemas, the MessageEnvelop, and every
- * message of Archethic. Decoders throw {@link CodecError} and nothing else.
+ * message of Archethic; `cometbft-*`: what CometBFT nodes say. Decoders throw {@link CodecError} and nothing else.
  */
 
 export {
@@ -168,6 +168,34 @@ export {
   parseNodeAddress,
 } from './cometbft-address.ts';
 export {
+  BLOCK_TXS_MAX,
+  BLOCKSYNC_MESSAGE_BYTES_MAX,
+  type Block,
+  type BlockHeader,
+  type BlocksyncMessage,
+  type BlocksyncReply,
+  CHAIN_ID_BYTES_MAX,
+  decodeBlocksyncMessage,
+  encodeBlocksyncMessage,
+  HEADER_FIELDS_COUNT,
+} from './cometbft-blocksync.ts';
+export {
+  type BlockPart,
+  CONSENSUS_HASH_BYTES_MAX,
+  CONSENSUS_MESSAGE_BYTES_MAX,
+  type ConsensusMessage,
+  decodeConsensusMessage,
+  encodeNewRoundStep,
+  type NewRoundStep,
+  type NewValidBlock,
+  type OtherConsensusMessage,
+  type Proposal,
+  ROUND_STEPS,
+  type RoundStep,
+  type Vote,
+  type VoteKind,
+} from './cometbft-consensus.ts';
+export {
   DELIMITED_BYTES_MAX,
   DelimitedDecoder,
   encodeDelimited,
@@ -198,6 +226,12 @@ export {
   isValidIp,
   parseIp,
 } from './cometbft-ip.ts';
+export {
+  decodeMempoolTxs,
+  encodeMempoolTxs,
+  MEMPOOL_MESSAGE_BYTES_MAX,
+  MEMPOOL_TXS_MAX,
+} from './cometbft-mempool.ts';
 export {
   checkNodeInfo,
   decodeNodeInfo,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  BLOCK_TXS_MAX,
   type BlocksyncReply,
   decodeBlocksyncMessage,
   encodeBlocksyncMessage,
@@ -162,6 +163,30 @@ describe('blocksync messages', () => {
   ])('%s is read, and written the same', (hex, message) => {
     expect(decodeBlocksyncMessage(hexToBytes(hex))).toEqual(message);
     expect(bytesToHex(encodeBlocksyncMessage(message))).toBe(hex);
+  });
+
+  test('a height that is none is not written', () => {
+    for (const height of [-1, 0.5, Number.NaN, 2 ** 53]) {
+      expect(() => encodeBlocksyncMessage({ type: 'block_request', height })).toThrow(RangeError);
+      expect(() => encodeBlocksyncMessage({ type: 'status_response', height: 1, base: height })).toThrow(RangeError);
+    }
+  });
+
+  test('a block has at most 200 000 transactions', () => {
+    const of = (count: number): string => {
+      const txs = new Uint8Array(count * 2);
+      for (let at = 0; at < txs.length; at += 2) txs[at] = 0x0a; // field 1, empty
+      const bytes = writeMessage((w) =>
+        w.message(3, (response) =>
+          response.message(1, (inner) => {
+            inner.message(1, () => {});
+            inner.bytes(2, txs);
+          }),
+        ),
+      );
+      return codeOf(() => decodeBlocksyncMessage(bytes));
+    };
+    expect([BLOCK_TXS_MAX - 1, BLOCK_TXS_MAX, BLOCK_TXS_MAX + 1].map(of)).toEqual(['none', 'none', 'OUT_OF_RANGE']);
   });
 
   test('a chain id has at most 50 characters', () => {
