@@ -1,8 +1,9 @@
 /**
- * The harness of every benchmark: rounds that interleave ours and the floor, medians, and a table that is data first.
+ * The harness of every benchmark: rounds that interleave ours, the floor and the rivals, medians, and a table that is data
+ * first.
  *
  * A claim is a ratio of two numbers taken in one run; an absolute number is colour. So a workload is measured beside its
- * floor round by round, and the ratio is that of the medians.
+ * floor and its rivals round by round, and the ratio is that of the medians.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -19,8 +20,21 @@ export interface BenchRow {
   readonly floor?: number;
   /** Value over floor. */
   readonly ratio?: number;
+  /** The same by others, in the same rounds. */
+  readonly rivals?: readonly RivalFigure[];
   /** What the row is meant to reach, in words. */
   readonly target?: string;
+}
+
+/** What a rival made of a row. */
+export interface RivalFigure {
+  readonly name: string;
+  /** Median of the rounds. */
+  readonly value: number;
+  /** Lowest and highest round. */
+  readonly spread: readonly [low: number, high: number];
+  /** Our value over this one. */
+  readonly ratio: number;
 }
 
 /** The rows of one topic. */
@@ -38,21 +52,49 @@ export interface BenchOptions {
   readonly scale?: number;
   /** Runs only rows whose name contains it. */
   readonly only?: string;
+  /** Measured beside ours where they know the workload. Default: none. */
+  readonly rivals?: readonly Rival[];
   /** Told of each row as it is done. */
   readonly onRow?: (row: BenchRow) => void;
+  /** Told, in one line, of each rival that failed in a workload, whose row then goes without it. Default: nobody. */
+  readonly onFailure?: (text: string) => void;
 }
 
-/** One workload: each function runs it once and gives its number. */
-export interface Workload {
+/** Runs a workload once and gives its number, or a number for each of its rows. */
+export type Run = (scale: number) => Measured | Promise<Measured>;
+
+/** What one run measures: a number for the workload's own row, and where it has more rows, one for each of those. */
+export type Measured = number | readonly number[];
+
+/** One line that a workload gives. */
+export interface Heading {
   readonly name: string;
   readonly unit: string;
   readonly target?: string;
-  readonly ours: (scale: number) => number | Promise<number>;
-  readonly floor?: (scale: number) => number | Promise<number>;
+}
+
+/** One workload; it has a row of its own name, and `also` others where a run measures several things. */
+export interface Workload extends Heading {
+  readonly also?: readonly Heading[];
+  readonly ours: Run;
+  readonly floor?: Run;
+}
+
+/** Another implementation of some of the workloads. */
+export interface Rival {
+  readonly name: string;
+  /** By name of the workload; each gives as many numbers as ours. */
+  readonly runs: Readonly<Record<string, Run>>;
+  /** Workloads that take it so long that one round without a warm-up has to do. */
+  readonly slow?: readonly string[];
+  /** Ends what it runs on. */
+  close?(): void;
 }
 
 /** Rounds when the options say nothing. */
 export const ROUNDS_DEFAULT = 5;
+
+const FLOOR = 'floor';
 
 let collect: (() => void) | undefined;
 
@@ -85,41 +127,106 @@ export async function ratePerSecond(count: number, run: () => void | Promise<voi
   return (count / (performance.now() - startMs)) * 1000;
 }
 
-/** Runs the workloads, one warm-up and then `rounds` rounds each, floor and ours in turn. */
+/** One of those who run a workload: the floor, a rival, ours. */
+interface Contender {
+  readonly name: string;
+  readonly run: Run;
+  readonly isRival: boolean;
+  readonly isSlow: boolean;
+  /** For each row of the workload, what the rounds gave. */
+  readonly samples: readonly number[][];
+}
+
+/** Runs the workloads, one warm-up and then `rounds` rounds each, floor, rivals and ours in turn. */
 export async function runTable(
   title: string,
   workloads: readonly Workload[],
   options: BenchOptions = {},
 ): Promise<BenchTable> {
   const rounds = options.rounds ?? ROUNDS_DEFAULT;
-  const scale = options.scale ?? 1;
   const rows: BenchRow[] = [];
   for (const workload of workloads) {
-    if (options.only !== undefined && !workload.name.includes(options.only)) continue;
-    const ours: number[] = [];
-    const floor: number[] = [];
+    const headings = [workload, ...(workload.also ?? [])];
+    const isWanted = ({ name }: Heading): boolean => options.only === undefined || name.includes(options.only);
+    if (!headings.some(isWanted)) continue;
+    let contenders = contendersOf(workload, headings.length, options.rivals ?? []);
     for (let round = -1; round < rounds; round += 1) {
-      collectGarbage();
-      const bare = workload.floor === undefined ? undefined : await workload.floor(scale);
-      collectGarbage();
-      const value = await workload.ours(scale);
-      if (round < 0) continue;
-      ours.push(value);
-      if (bare !== undefined) floor.push(bare);
+      for (const contender of contenders) {
+        if (contender.isSlow && round !== 0) continue;
+        const failure = await runRound(contender, workload, options.scale ?? 1, round < 0);
+        if (failure === undefined) continue;
+        contenders = contenders.filter((other) => other !== contender);
+        options.onFailure?.(`${contender.name} does not run ${workload.name}: ${failure}`);
+      }
     }
-    const row = rowOf(workload, ours, floor);
-    rows.push(row);
-    options.onRow?.(row);
+    headings.forEach((heading, index) => {
+      if (!isWanted(heading)) return;
+      const row = rowOf(heading, index, contenders);
+      rows.push(row);
+      options.onRow?.(row);
+    });
   }
   return { title, rounds, rows };
 }
 
-function rowOf(workload: Workload, ours: readonly number[], floor: readonly number[]): BenchRow {
+/** @returns what was wrong with a rival; a failure of ours or the floor ends the bench. */
+async function runRound(
+  { run, isRival, samples }: Contender,
+  workload: Workload,
+  scale: number,
+  isWarmUp: boolean,
+): Promise<string | undefined> {
+  collectGarbage();
+  try {
+    const measured = await run(scale);
+    const figures = typeof measured === 'number' ? [measured] : measured;
+    if (figures.length !== samples.length) {
+      throw new TypeError(`workload ${workload.name} gave ${figures.length} of ${samples.length} numbers`);
+    }
+    if (!isWarmUp) for (const [index, figure] of figures.entries()) samples[index]?.push(figure);
+    return undefined;
+  } catch (error) {
+    if (!isRival) throw error;
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function contendersOf(workload: Workload, rowCount: number, rivals: readonly Rival[]): Contender[] {
+  const contender = (name: string, run: Run, isRival = false, isSlow = false): Contender => {
+    return { name, run, isRival, isSlow, samples: Array.from({ length: rowCount }, () => []) };
+  };
+  const list: Contender[] = [];
+  if (workload.floor !== undefined) list.push(contender(FLOOR, workload.floor));
+  for (const { name, runs, slow } of rivals) {
+    const run = runs[workload.name];
+    if (run !== undefined) list.push(contender(name, run, true, slow?.includes(workload.name)));
+  }
+  list.push(contender('ours', workload.ours));
+  return list;
+}
+
+const spreadOf = (list: readonly number[]): readonly [number, number] => [Math.min(...list), Math.max(...list)];
+
+function rowOf({ name, unit, target }: Heading, index: number, contenders: readonly Contender[]): BenchRow {
+  const samplesOf = (contender: Contender | undefined): readonly number[] => contender?.samples[index] ?? [];
+  const ours = samplesOf(contenders.at(-1));
+  const floor = samplesOf(contenders.find((contender) => contender.name === FLOOR && !contender.isRival));
   const value = median(ours);
-  const { name, unit, target } = workload;
-  const row = { name, unit, value, spread: [Math.min(...ours), Math.max(...ours)] as const };
-  const bare = floor.length === 0 ? {} : { floor: median(floor), ratio: value / median(floor) };
-  return { ...row, ...bare, ...(target === undefined ? {} : { target }) };
+  const rivals = contenders
+    .filter(({ isRival }) => isRival)
+    .map((contender) => {
+      const list = samplesOf(contender);
+      return { name: contender.name, value: median(list), spread: spreadOf(list), ratio: value / median(list) };
+    });
+  return {
+    name,
+    unit,
+    value,
+    spread: spreadOf(ours),
+    ...(floor.length === 0 ? {} : { floor: median(floor), ratio: value / median(floor) }),
+    ...(rivals.length === 0 ? {} : { rivals }),
+    ...(target === undefined ? {} : { target }),
+  };
 }
 
 /** A number as people read it: `4.12 M`, `318`, `0.42`. */
@@ -129,10 +236,18 @@ export function formatNumber(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(2);
 }
 
-/** One row as a line of text. */
+/** One row as text: a line, and one more for each rival. */
 export function formatRow(row: BenchRow): string {
   const floor = row.floor === undefined ? '' : `  floor ${formatNumber(row.floor)}  ratio ${row.ratio?.toFixed(2)}`;
   const target = row.target === undefined ? '' : `  (${row.target})`;
-  const spread = `${formatNumber(row.spread[0])} to ${formatNumber(row.spread[1])}`;
-  return `${row.name.padEnd(28)} ${formatNumber(row.value).padStart(9)} ${row.unit.padEnd(10)} [${spread}]${floor}${target}`;
+  const lines = [`${figureLine(row.name, row.value, row.unit, row.spread)}${floor}${target}`];
+  for (const { name, value, spread, ratio } of row.rivals ?? []) {
+    lines.push(`${figureLine(`  beside ${name}`, value, row.unit, spread)}  ratio ${ratio.toFixed(2)}`);
+  }
+  return lines.join('\n');
+}
+
+function figureLine(name: string, value: number, unit: string, spread: readonly [number, number]): string {
+  const range = `${formatNumber(spread[0])} to ${formatNumber(spread[1])}`;
+  return `${name.padEnd(28)} ${formatNumber(value).padStart(9)} ${unit.padEnd(10)} [${range}]`;
 }
