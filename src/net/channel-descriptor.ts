@@ -27,12 +27,25 @@ export const RECV_QUEUE_BYTES_MAX_DEFAULT = 4_194_304;
 /** Highest priority of a channel. */
 export const CHANNEL_PRIORITY_MAX = 1_000_000;
 
-const RECV_OVERFLOWS = ['pause', 'drop'] as const;
+/**
+ * Room at which reading goes on after a pause of {@link RecvOverflow}: this many bytes and messages of the queue, or half
+ * of it where that is less. Little, since all that is behind it on the wire waits until it is there.
+ */
+export const RECV_ROOM_BYTES = 65_536;
+/** See {@link RECV_ROOM_BYTES}. */
+export const RECV_ROOM_COUNT = 64;
+
+const RECV_OVERFLOWS = ['pause', 'drop', 'disconnect'] as const;
 
 /**
- * What happens when the handler of a channel is too slow and its inbound queue full: `pause` stops reading from the
- * connection until half of it is handled, so nothing is lost and every channel waits; `drop` forgets further messages of
- * this channel, counted, and no other channel notices.
+ * What happens when the handler of a channel is too slow and its inbound queue full. Up to there no channel, ping or pong
+ * waits for another's handler, whatever is chosen. The wire has no credit of a channel, so beyond it one of three gives:
+ *
+ * - `pause`: nothing is lost. The connection is read no faster than this handler takes, and everything on it, pings and
+ *   pongs too, waits for the handler to take what is before it on the wire; counted in `recvPauses`. What a peer does who
+ *   waits longer than its patience for a pong is up to it; ours ends the connection with `RECV_QUEUE_FULL`.
+ * - `drop`: further messages of this channel are forgotten and counted; no other channel notices, nor does the peer.
+ * - `disconnect`: the connection ends with `RECV_QUEUE_FULL`.
  */
 export type RecvOverflow = (typeof RECV_OVERFLOWS)[number];
 

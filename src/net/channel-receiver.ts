@@ -7,7 +7,7 @@
  * its message arrives; one that returns a promise gets the next message when that has settled.
  */
 import { RingQueue } from '../base/ring-queue.ts';
-import type { ChannelSettings } from './channel-descriptor.ts';
+import { type ChannelSettings, RECV_ROOM_BYTES, RECV_ROOM_COUNT } from './channel-descriptor.ts';
 import { NetError } from './errors.ts';
 
 /** First size of the buffer in which a message of several packets is put together (`defaultRecvBufferCapacity`). */
@@ -36,6 +36,8 @@ export interface ChannelReceiverStats {
   messagesDropped: number;
   /** Most messages that ever waited at once. */
   queueSizeMax: number;
+  /** Times that the queue has become full and stopped the reading of the connection. */
+  pauses: number;
 }
 
 /** One channel's way in. @internal */
@@ -47,6 +49,7 @@ export class ChannelReceiver {
     packetsReceived: 0,
     messagesDropped: 0,
     queueSizeMax: 0,
+    pauses: 0,
   };
   readonly #settings: ChannelSettings;
   readonly #owner: ChannelReceiverOwner;
@@ -92,7 +95,8 @@ export class ChannelReceiver {
   /**
    * Takes the data of one packet (`connection.go recvPacketMsg`).
    *
-   * @throws {@link NetError} `MESSAGE_TOO_LARGE` when the message grows over `recvMessageCapacity`.
+   * @throws {@link NetError} `MESSAGE_TOO_LARGE` when the message grows over `recvMessageCapacity`; `RECV_QUEUE_FULL` when
+   *   it is whole, has no place in the queue, and the overflow of the channel is `disconnect`.
    */
   accept(eof: boolean, data: Uint8Array): void {
     this.stats.packetsReceived += 1;
@@ -154,13 +158,18 @@ export class ChannelReceiver {
       this.stats.messagesDropped += 1;
       return;
     }
+    if (isFull && recvOverflow === 'disconnect') {
+      const waiting = `${this.#queue.length} messages of ${this.#queueBytes} bytes`;
+      throw new NetError('RECV_QUEUE_FULL', `${waiting} wait for the handler of channel ${this.id}, and more came`);
+    }
     // A copy: a small view would keep the whole chunk it arrived in, and the bound counts only its own bytes.
     this.#queue.push(isFresh ? message : message.slice());
     this.#queueBytes += message.length;
     if (this.#queue.length > this.stats.queueSizeMax) this.stats.queueSizeMax = this.#queue.length;
-    if (this.#isFull || recvOverflow === 'drop') return;
+    if (this.#isFull || recvOverflow !== 'pause') return;
     if (this.#queue.length < recvQueueCapacity && this.#queueBytes < recvQueueBytesMax) return;
     this.#isFull = true;
+    this.stats.pauses += 1;
     this.#owner.onFull(true);
   }
 
@@ -201,7 +210,9 @@ export class ChannelReceiver {
   #checkRoom(): void {
     if (!this.#isFull) return;
     const { recvQueueCapacity, recvQueueBytesMax } = this.#settings;
-    if (this.#queue.length > recvQueueCapacity / 2 || this.#queueBytes > recvQueueBytesMax / 2) return;
+    const room = Math.min(RECV_ROOM_COUNT, Math.ceil(recvQueueCapacity / 2));
+    const roomBytes = Math.min(RECV_ROOM_BYTES, Math.ceil(recvQueueBytesMax / 2));
+    if (this.#queue.length > recvQueueCapacity - room || this.#queueBytes > recvQueueBytesMax - roomBytes) return;
     this.#isFull = false;
     this.#owner.onFull(false);
   }

@@ -51,6 +51,8 @@ export const NET_ERROR_CODES = [
   'UNKNOWN_CHANNEL',
   /** A message longer than its channel allows: in a call, or, as a remote fault, as it arrives. */
   'MESSAGE_TOO_LARGE',
+  /** The handler of a channel is too slow for what comes, and what may wait for it does. */
+  'RECV_QUEUE_FULL',
   /** A handler of this program threw; its connection was given up. */
   'HANDLER_FAILED',
   /** The program or the host has no socket or memory left for it. */

@@ -44,6 +44,7 @@ export class MConnectionReceiver {
   readonly #pings: FlowRate;
   readonly #pingsPerSecondMax: number;
   #fullChannels = 0;
+  #fullUntilMs = Number.NEGATIVE_INFINITY;
   #rateTimer: Timer | undefined;
   #isPaused = false;
   #isOver = false;
@@ -113,7 +114,19 @@ export class MConnectionReceiver {
   /** A channel has become full, or has room again. */
   channelFull(isFull: boolean): void {
     this.#fullChannels += isFull ? 1 : -1;
+    if (this.#fullChannels === 0) this.#fullUntilMs = this.#clock.monotonicMs();
     this.#applyPause();
+  }
+
+  /** Why no pong was read for that long: where a full channel kept us from reading, the peer is not to blame. */
+  noPong(timeoutMs: number): NetError {
+    const { remoteAddress } = this.#stream;
+    const wasFull = this.#fullChannels > 0 || this.#fullUntilMs >= this.#clock.monotonicMs() - timeoutMs;
+    if (!wasFull) return new NetError('PONG_TIMEOUT', `${remoteAddress} left a ping unanswered for ${timeoutMs} ms`);
+    const full = this.#channels.filter((channel) => channel?.isFull === true).map((channel) => channel?.id);
+    const whose = full.length === 0 ? 'a channel that was full' : `channel ${full.join(', ')}, which is full,`;
+    const text = `${remoteAddress}: no pong was read for ${timeoutMs} ms, since the handler of ${whose} is too slow`;
+    return new NetError('RECV_QUEUE_FULL', text);
   }
 
   /** Reads no more. */

@@ -30,6 +30,8 @@ export interface ChannelStatus {
   readonly packetsReceived: number;
   /** Whole messages forgotten: the queue was full, or the connection ended before the handler took them. */
   readonly messagesDropped: number;
+  /** Times that the queue was full and, with the overflow `pause`, stopped the reading of the whole connection. */
+  readonly recvPauses: number;
 }
 
 /** Everything an MConnection counts. */
@@ -88,5 +90,6 @@ export function channelStatus(sender: ChannelSender, receiver: ChannelReceiver):
     bytesReceived: receiver.stats.bytesReceived,
     packetsReceived: receiver.stats.packetsReceived,
     messagesDropped: receiver.stats.messagesDropped,
+    recvPauses: receiver.stats.pauses,
   };
 }

@@ -92,10 +92,7 @@ export class MConnection {
       pingIntervalMs: settings.pingIntervalMs,
       pongTimeoutMs: settings.pongTimeoutMs,
       onPingDue: () => this.#sender.askForPing(),
-      onDead: () => {
-        const text = `${this.remoteAddress} left a ping unanswered for ${settings.pongTimeoutMs} ms`;
-        this.#fail(new NetError('PONG_TIMEOUT', text));
-      },
+      onDead: () => this.#fail(this.#receiver.noPong(settings.pongTimeoutMs)),
     });
     this.#sender = new MConnectionSender(stream, this.#senders, settings, {
       onRoom: (channel) => this.#admit(channel),

@@ -78,7 +78,14 @@ describe('ChannelReceiver', () => {
     expect(kept.map((message) => message.buffer.byteLength)).toEqual([65_536, 10]);
   });
 
-  it.each([1, 2, 3])('asks for a pause at %i waiting messages, and says so at half of them', async (capacity) => {
+  it.each([
+    [1, 0],
+    [2, 1],
+    [3, 1],
+    [127, 63],
+    [128, 64],
+    [129, 65],
+  ])('asks for a pause at %i waiting messages, and no more at %i', async (capacity, room) => {
     const { channel, log, done } = rig({ recvQueueCapacity: capacity });
     channel.accept(true, pattern(5)); // in the handler
     for (let i = 1; i < capacity; i += 1) channel.accept(true, pattern(5));
@@ -88,7 +95,7 @@ describe('ChannelReceiver', () => {
     channel.accept(true, pattern(5)); // one more of the same chunk is still taken
     expect([channel.queueSize, channel.stats.messagesDropped]).toEqual([capacity + 1, 0]);
     while (!log.includes('room')) await done();
-    expect(channel.queueSize).toBe(Math.floor(capacity / 2));
+    expect([channel.queueSize, channel.stats.pauses]).toEqual([room, 1]);
   });
 
   it.each([
@@ -100,6 +107,33 @@ describe('ChannelReceiver', () => {
     channel.accept(true, pattern(1));
     channel.accept(true, pattern(bytes));
     expect(channel.isFull).toBe(isFull);
+  });
+
+  it.each([
+    [1000, 499, 500],
+    [131_072, 65_535, 65_536],
+    [1_000_000, 65_535, 65_536],
+  ])('full at %i waiting bytes it goes on pausing at %i less, and no more at %i less', async (bytesMax, less, room) => {
+    const { channel, log, done } = rig({ recvQueueBytesMax: bytesMax });
+    for (const size of [1, less, room - less, bytesMax - room]) channel.accept(true, pattern(size));
+    expect(log).toEqual(['got 1', 'full']);
+    await done(); // the handler has `less`, and the queue that much room
+    expect([channel.queueBytes, channel.isFull]).toEqual([bytesMax - less, true]);
+    await done();
+    expect([channel.queueBytes, channel.isFull]).toEqual([bytesMax - room, false]);
+    expect(log.filter((line) => line === 'room')).toHaveLength(1);
+  });
+
+  it('ends the connection at the message after the last that may wait, where that is chosen', () => {
+    const { channel, log } = rig({ recvQueueCapacity: 2, recvOverflow: 'disconnect' });
+    for (let size = 1; size <= 3; size += 1) channel.accept(true, pattern(size)); // one in the handler, two waiting
+    expect(() => channel.accept(true, pattern(4))).toThrow(
+      expect.objectContaining({
+        code: 'RECV_QUEUE_FULL',
+        message: '2 messages of 5 bytes wait for the handler of channel 1, and more came',
+      }),
+    );
+    expect([log, channel.isFull]).toEqual([['got 1'], false]);
   });
 
   it('drops and counts the newest of a full channel that may lose messages, and asks for no pause', async () => {

@@ -317,7 +317,7 @@ describe('MConnection: channels do not wait for each other', () => {
     expect(a.log).toEqual(['message 1 1', 'message 2 3']);
   });
 
-  it('stops reading when a channel is full and goes on when half of it is handled; nothing is lost', async () => {
+  it('stops reading when a channel is full and goes on when there is room; nothing is lost', async () => {
     const { clock, a, peer } = await facingRaw(two);
     const handled: (() => void)[] = [];
     a.onReceive = (channelId) => (channelId === 1 ? new Promise((resolve) => handled.push(resolve)) : undefined);
@@ -335,6 +335,82 @@ describe('MConnection: channels do not wait for each other', () => {
     }
     expect(a.received.length).toBe(20);
     expect(a.mconnection.status().isPaused).toBe(false);
+  });
+
+  it('delays neither a pong nor another channel for a slow handler, up to what may wait for it', async () => {
+    const { clock, a, peer } = await facingRaw([
+      { id: 1, priority: 1, recvQueueCapacity: 200 },
+      { id: 2, priority: 1 },
+    ]);
+    a.onReceive = (channelId) => (channelId === 1 ? new Promise(() => {}) : undefined);
+    for (let i = 0; i < 200; i += 1) {
+      peer.msg(1, true, pattern(1000)); // one in the handler, 199 waiting in the end
+      peer.msg(2, true, pattern(1));
+      peer.ping();
+      await clock.advance(1);
+      expect([a.received.filter(({ channelId }) => channelId === 2).length, peer.packets.length]).toEqual([
+        i + 1,
+        i + 1,
+      ]);
+    }
+    expect(a.mconnection.status()).toMatchObject({ isPaused: false, channels: [{ recvPauses: 0 }, {}] });
+  });
+
+  it('past that, what is behind a slow channel waits for its handler to take what is before, and no longer', async () => {
+    const { clock, a, peer } = await facingRaw([
+      { id: 1, priority: 1, recvQueueBytesMax: 32 * 65_536 },
+      { id: 2, priority: 1 },
+    ]);
+    const handlerMs = 20;
+    a.onReceive = (channelId) => {
+      if (channelId !== 1) return undefined;
+      return new Promise<void>((resolve) => void clock.setTimer(resolve, handlerMs));
+    };
+    const bulk = (): void => {
+      for (let part = 0; part < 64; part += 1) peer.msg(1, part === 63, pattern(1024));
+    };
+    for (let i = 0; i < 36; i += 1) bulk(); // 33 in, 3 on the wire
+    await clock.advance(1);
+    expect(a.mconnection.status().isPaused).toBe(true);
+    peer.msg(2, true, pattern(1));
+    peer.ping();
+    await clock.advance(12 * handlerMs);
+    expect(a.received.some(({ channelId }) => channelId === 2)).toBe(true);
+    const before = a.received.findIndex(({ channelId }) => channelId === 2);
+    // Not half the queue: those on the wire, and what a chunk of the wire holds.
+    expect(before).toBeLessThanOrEqual(5);
+    expect(peer.text).toBe('o');
+    await clock.advance(36 * handlerMs);
+    expect(a.received.length).toBe(37);
+    expect(a.mconnection.status().channels[0]?.recvPauses).toBeGreaterThan(1);
+  });
+
+  it('names its own slow handler, not the peer, when it could not read a pong in time', async () => {
+    const { clock, a, peer } = await facingRaw(two, { pingIntervalMs: 1000, pongTimeoutMs: 500 });
+    peer.answerPings();
+    a.onReceive = () => new Promise(() => {});
+    for (let i = 0; i < 6; i += 1) peer.msg(1, true, pattern(10));
+    await clock.advance(1498);
+    expect(a.closed).toBeUndefined();
+    await clock.advance(10);
+    expect(a.closed?.reason).toMatchObject({
+      code: 'RECV_QUEUE_FULL',
+      message: expect.stringMatching(/no pong was read for 500 ms, since the handler of channel 1, which is full, is/),
+    });
+  });
+
+  it('ends a connection whose channel must neither wait nor lose anything', async () => {
+    const { clock, a, peer } = await facingRaw([
+      { id: 1, priority: 1, recvQueueCapacity: 2, recvOverflow: 'disconnect' },
+    ]);
+    a.onReceive = () => new Promise(() => {});
+    for (let i = 0; i < 3; i += 1) peer.msg(1, true, pattern(10));
+    peer.ping();
+    await clock.advance(1);
+    expect([a.closed, peer.text]).toEqual([undefined, 'o']);
+    peer.msg(1, true, pattern(10));
+    await clock.advance(1);
+    expect(a.log).toEqual(['message 1 10', 'error RECV_QUEUE_FULL', 'close RECV_QUEUE_FULL']);
   });
 
   it('forgets messages of a channel that may lose them, and never stops reading for it', async () => {
