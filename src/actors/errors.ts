@@ -1,5 +1,5 @@
 /** Errors of the process column. Codes and what to do about each: `docs/errors.md`. */
-import { CodedError } from '../base/errors.ts';
+import { ReasonedError } from '../base/errors.ts';
 
 /** Every code an {@link ActorError} can carry. */
 export const ACTOR_ERROR_CODES = [
@@ -31,16 +31,4 @@ export type ActorErrorCode = (typeof ACTOR_ERROR_CODES)[number];
  * `reason` is the OTP exit reason behind it, as links and monitors would see it: for `EXIT` why the server died, for
  * `START_FAILED` what `init` stopped with, for `ALREADY_STARTED` and `ALREADY_REGISTERED` the pid that holds the name.
  */
-export class ActorError extends CodedError<ActorErrorCode> {
-  /** The exit reason, or the pid that was in the way; see the class. */
-  readonly reason: unknown;
-
-  constructor(
-    code: ActorErrorCode,
-    message: string,
-    options: { readonly reason?: unknown; readonly cause?: unknown } = {},
-  ) {
-    super(code, message, 'cause' in options ? { cause: options.cause } : undefined);
-    this.reason = options.reason;
-  }
-}
+export class ActorError extends ReasonedError<ActorErrorCode> {}

@@ -22,6 +22,21 @@ export abstract class CodedError<C extends string = string> extends Error {
   }
 }
 
+/**
+ * A coded error with an exit reason behind it: what the errors of processes and of supervisors have in common.
+ *
+ * @typeParam C - the codes it can carry.
+ */
+export abstract class ReasonedError<C extends string = string> extends CodedError<C> {
+  /** The exit reason, or the pid that was in the way; see the class. */
+  readonly reason: unknown;
+
+  constructor(code: C, message: string, options: { readonly reason?: unknown; readonly cause?: unknown } = {}) {
+    super(code, message, options);
+    this.reason = options.reason;
+  }
+}
+
 /** Says whether `value` is a {@link CodedError}, and with `code`, whether it carries that code. */
 export function isCodedError(value: unknown, code?: string): value is CodedError {
   return value instanceof CodedError && (code === undefined || value.code === code);

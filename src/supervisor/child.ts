@@ -2,10 +2,11 @@
 
 import { type Child, type ChildSpec, RESTART_TYPES, type Restart, type Shutdown } from '../actors/child-spec.ts';
 import { type ExitReason, isCleanExit } from '../actors/exit-reason.ts';
+import { isThenable } from '../actors/gen-server-process.ts';
 import { asProcess, exitSignal, type Pid, type Process } from '../actors/process.ts';
 import type { MaybePromise } from '../actors/protocol.ts';
 import type { ActorSystem } from '../actors/system.ts';
-import { describeReason } from '../base/errors.ts';
+import { describeReason, isCodedError, ReasonedError } from '../base/errors.ts';
 import { silentLogger } from '../base/logger.ts';
 import { SupervisorError } from './errors.ts';
 
@@ -29,6 +30,15 @@ export interface ChildRecord {
   attempts: number;
   /** When it was last up, in monotonic ms. */
   upSinceMs: number;
+}
+
+/** One row of `Supervisor.whichChildren`. */
+export interface ChildInfo {
+  readonly id: string;
+  readonly pid: Pid | undefined;
+  readonly type: 'worker' | 'supervisor';
+  readonly status: 'running' | 'restarting' | 'stopped';
+  readonly restarts: number;
 }
 
 /** What `countChildren` of a supervisor gives. */
@@ -59,28 +69,28 @@ export type AutoShutdown = (typeof AUTO_SHUTDOWNS)[number];
 
 /** A checked record for `spec`. @throws SupervisorError `CHILD_SPEC_INVALID` naming the field and its value. @internal */
 export function newChildRecord(spec: ChildSpec, autoShutdown: AutoShutdown): ChildRecord {
-  const invalid = (what: string, value: unknown): SupervisorError =>
-    new SupervisorError('CHILD_SPEC_INVALID', `child spec: ${what} is ${describeReason(value, 60)}`, { reason: value });
-  if (typeof spec !== 'object' || spec === null) throw invalid('spec', spec);
-  const { id, start, type = 'worker', restart = 'permanent', significant = false } = spec;
-  if (typeof id !== 'string' || id === '') throw invalid('id', id);
-  if (typeof start !== 'function') throw invalid('start', start);
-  if (!RESTART_TYPES.includes(restart)) throw invalid('restart', restart);
-  if (type !== 'worker' && type !== 'supervisor') throw invalid('type', type);
+  const check = (what: string, value: unknown, isValid: boolean): void => {
+    if (!isValid) throw invalid(`child spec: ${what} is ${describeReason(value, 60)}`, value);
+  };
+  check('spec', spec, typeof spec === 'object' && spec !== null);
+  const { id, start, type = 'worker', restart = 'permanent', significant: isSignificant = false } = spec;
   const shutdown = spec.shutdown ?? (type === 'supervisor' ? 'infinity' : SHUTDOWN_MS_DEFAULT);
-  if (shutdown !== 'brutal_kill' && shutdown !== 'infinity' && !(Number.isFinite(shutdown) && shutdown >= 0)) {
-    throw invalid('shutdown', shutdown);
-  }
-  if (typeof significant !== 'boolean') throw invalid('significant', significant);
-  if (significant && restart === 'permanent') throw invalid('significant', 'true for a permanent child');
-  if (significant && autoShutdown === 'never') throw invalid('significant', 'true under autoShutdown never');
+  check('id', id, typeof id === 'string' && id !== '');
+  check('start', start, typeof start === 'function');
+  check('restart', restart, RESTART_TYPES.includes(restart));
+  check('type', type, type === 'worker' || type === 'supervisor');
+  const isPatience = Number.isFinite(shutdown) && (shutdown as number) >= 0;
+  check('shutdown', shutdown, isPatience || shutdown === 'brutal_kill' || shutdown === 'infinity');
+  check('significant', isSignificant, typeof isSignificant === 'boolean');
+  check('significant', 'true for a permanent child', !isSignificant || restart !== 'permanent');
+  check('significant', 'true under autoShutdown never', !isSignificant || autoShutdown !== 'never');
   return {
     id,
     spec,
     restart,
     shutdown,
     type,
-    isSignificant: significant,
+    isSignificant,
     child: undefined,
     process: undefined,
     isRestarting: false,
@@ -90,32 +100,56 @@ export function newChildRecord(spec: ChildSpec, autoShutdown: AutoShutdown): Chi
   };
 }
 
+function invalid(text: string, reason: unknown): SupervisorError {
+  return new SupervisorError('CHILD_SPEC_INVALID', text, { reason });
+}
+
 /** The process behind what a start function returned. @internal */
 export function pidOf(child: Child): Pid {
   return 'pid' in child ? child.pid : child;
 }
 
-/** Starts the child in `supervisor`; throws or rejects with what its start function did. @internal */
+/**
+ * Starts the child in `supervisor`: at once, unless its start function gives a promise. One whose `init` asks to be ignored
+ * counts as started and has no process.
+ *
+ * @returns what went wrong, after it was reported. Never throws.
+ * @internal
+ */
 export function startRecord(
   supervisor: Process,
   record: ChildRecord,
   extra: readonly unknown[] = [],
-): MaybePromise<void> {
+): MaybePromise<SupervisorError | undefined> {
   const context = { parent: supervisor as Pid, system: supervisor.host as ActorSystem };
-  const started = supervisor.enter(() => record.spec.start(context, ...extra));
-  if (typeof (started as PromiseLike<Child>)?.then === 'function') {
-    return Promise.resolve(started).then((child) => adopt(supervisor, record, child));
+  const up = (child: Child): undefined => adopt(supervisor, record, child);
+  const failed = (error: unknown): SupervisorError | undefined => startFailed(supervisor, record, error);
+  try {
+    const started = supervisor.enter(() => record.spec.start(context, ...extra));
+    return isThenable(started)
+      ? Promise.resolve(started as PromiseLike<Child>)
+          .then(up)
+          .catch(failed)
+      : up(started);
+  } catch (error) {
+    return failed(error);
   }
-  adopt(supervisor, record, started as Child);
 }
 
-function adopt(supervisor: Process, record: ChildRecord, child: Child): void {
+function startFailed(supervisor: Process, record: ChildRecord, cause: unknown): SupervisorError | undefined {
+  if (isCodedError(cause, 'IGNORE')) {
+    record.isRestarting = false;
+    return undefined;
+  }
+  const reason = cause instanceof ReasonedError && cause.reason !== undefined ? cause.reason : cause;
+  if (supervisor.isAlive) report(supervisor, 'start_error', record, reason);
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new SupervisorError('FAILED_TO_START_CHILD', `child ${record.id} did not start: ${text}`, { reason, cause });
+}
+
+function adopt(supervisor: Process, record: ChildRecord, child: Child): undefined {
   if (typeof child !== 'object' || child === null) {
-    throw new SupervisorError(
-      'CHILD_SPEC_INVALID',
-      `child ${record.id}: start returned ${describeReason(child, 60)}, not a pid`,
-      { reason: child },
-    );
+    throw invalid(`child ${record.id}: start returned ${describeReason(child, 60)}, not a pid`, child);
   }
   const process = asProcess(pidOf(child));
   if (!supervisor.isAlive) {
@@ -126,22 +160,18 @@ function adopt(supervisor: Process, record: ChildRecord, child: Child): void {
   record.child = child;
   record.process = process;
   record.isRestarting = false;
-  record.upSinceMs = supervisor.host.clock.monotonicMs();
-  reportProgress(supervisor, record, process);
-  // A start function that forgot to link would leave an orphan behind; one that died since has sent its exit already.
-  if (process.isAlive || !process.wasLinkedTo(supervisor)) supervisor.link(process);
-}
-
-/** Progress report: a child is up; `supervisor.erl report_progress/2`. */
-function reportProgress(supervisor: Process, record: ChildRecord, process: Process): void {
-  const { host } = supervisor;
+  const { host, label } = supervisor;
+  record.upSinceMs = host.clock.monotonicMs();
+  // Progress report: a child is up; `supervisor.erl report_progress/2`.
   if (host.telemetry.isActive) {
-    const facts = { supervisor: supervisor.label, id: record.id, pid: process.id, type: record.type };
+    const facts = { supervisor: label, id: record.id, pid: process.id, type: record.type };
     host.telemetry.emit('genmesh.supervisor.child_started', { restarts: record.restartCount }, facts);
   }
   if (host.logger !== silentLogger) {
-    host.logger.debug(`${supervisor.label}: child started`, { child: record.id, pid: process.id });
+    host.logger.debug(`${label}: child started`, { child: record.id, pid: process.id });
   }
+  // A start function that forgot to link would leave an orphan behind; one that died since has sent its exit already.
+  if (process.isAlive || !process.wasLinkedTo(supervisor)) supervisor.link(process);
 }
 
 /**
@@ -152,16 +182,17 @@ function reportProgress(supervisor: Process, record: ChildRecord, process: Proce
  */
 export function stopRecord(supervisor: Process, record: ChildRecord): MaybePromise<void> {
   const { process, shutdown } = record;
-  record.child = undefined;
-  record.process = undefined;
+  clearRecord(record);
   record.isRestarting = false;
   if (process === undefined || !process.isAlive) return;
+  const isBrutal = shutdown === 'brutal_kill';
+  const ended = (reason: ExitReason): void => {
+    const isExpected = isBrutal ? reason === 'killed' : isCleanExit(reason);
+    if (!isExpected) report(supervisor, 'shutdown_error', record, reason, process);
+  };
   supervisor.unlink(process);
-  exitSignal(process, supervisor, shutdown === 'brutal_kill' ? 'kill' : 'shutdown', false);
-  if (!process.isAlive) {
-    reportShutdown(supervisor, record, process, process.exitReason);
-    return;
-  }
+  exitSignal(process, supervisor, isBrutal ? 'kill' : 'shutdown', false);
+  if (!process.isAlive) return ended(process.exitReason);
   return new Promise<void>((resolve) => {
     const timer =
       typeof shutdown === 'number'
@@ -169,15 +200,16 @@ export function stopRecord(supervisor: Process, record: ChildRecord): MaybePromi
         : undefined;
     process.onExit((reason) => {
       timer?.cancel();
-      reportShutdown(supervisor, record, process, reason);
+      ended(reason);
       resolve();
     });
   });
 }
 
-function reportShutdown(supervisor: Process, record: ChildRecord, process: Process, reason: ExitReason): void {
-  const isExpected = record.shutdown === 'brutal_kill' ? reason === 'killed' : isCleanExit(reason);
-  if (!isExpected) report(supervisor, 'shutdown_error', record, reason, process);
+/** Takes note that the child is not running. @internal */
+export function clearRecord(record: ChildRecord): void {
+  record.child = undefined;
+  record.process = undefined;
 }
 
 /** A supervisor report: which child, in which context, why; `supervisor.erl report_error/5`. @internal */
@@ -188,19 +220,31 @@ export function report(
   reason: ExitReason,
   process: Process | undefined = record.process,
 ): void {
-  const { host } = supervisor;
+  const { host, label } = supervisor;
   const { id, restart, shutdown, type } = record;
+  const pid = process?.id;
   if (host.telemetry.isActive) {
-    const facts = { supervisor: supervisor.label, context, id, pid: process?.id, restart, shutdown, type, reason };
+    const facts = { supervisor: label, context, id, pid, restart, shutdown, type, reason };
     host.telemetry.emit(`genmesh.supervisor.${context}`, { restarts: record.restartCount }, facts);
   }
   if (host.logger === silentLogger) return;
-  host.logger.warn(`${supervisor.label}: ${context.replace('_', ' ')}`, {
-    child: id,
-    pid: process?.id,
-    restart,
-    shutdown,
-    type,
-    reason: describeReason(reason),
-  });
+  const facts = { child: id, pid, restart, shutdown, type, reason: describeReason(reason) };
+  host.logger.warn(`${label}: ${context.replace('_', ' ')}`, facts);
+}
+
+/** What `whichChildren` tells of one child. @internal */
+export function childInfo({ id, process, type, isRestarting, restartCount }: ChildRecord): ChildInfo {
+  const status = isRestarting ? 'restarting' : process === undefined ? 'stopped' : 'running';
+  return { id, pid: process, type, status, restarts: restartCount };
+}
+
+/** How many there are, of which kind, and how many run. @internal */
+export function countRecords(records: Iterable<ChildRecord>): ChildCounts {
+  const counts = { specs: 0, active: 0, supervisors: 0, workers: 0 };
+  for (const { process, type } of records) {
+    counts.specs += 1;
+    counts[`${type}s`] += 1;
+    if (process !== undefined) counts.active += 1;
+  }
+  return counts;
 }

@@ -4,20 +4,20 @@
  * One strategy, `one_for_one`. Children are told apart by pid; ids need not be unique. All are stopped concurrently, each
  * with its own patience, in time linear in their number.
  */
-import type { Child, ChildOptions, ChildSpec, StartContext } from '../actors/child-spec.ts';
-import { type ExitReason, isCleanExit } from '../actors/exit-reason.ts';
-import { GenServer, type StartOptions, startServer } from '../actors/gen-server.ts';
-import { asProcess, type Pid, type Process } from '../actors/process.ts';
-import type { CallHandlers, CastHandlers, Info, MaybePromise, ServerRef } from '../actors/protocol.ts';
-import { type NoReply, noreply, type Reply, reply, type Stop, stop } from '../actors/results.ts';
+import type { Child, ChildOptions, ChildSpec } from '../actors/child-spec.ts';
+import type { ExitReason } from '../actors/exit-reason.ts';
+import { type StartOptions, startServer } from '../actors/gen-server.ts';
+import type { Pid } from '../actors/process.ts';
+import type { CallHandlers, MaybePromise } from '../actors/protocol.ts';
+import { reply } from '../actors/results.ts';
 import { checkInteger, checkOneOf } from '../base/errors.ts';
-import { type ChildCounts, type ChildRecord, newChildRecord, report, startRecord, stopRecord } from './child.ts';
+import { type ChildCounts, type ChildRecord, childInfo, countRecords, newChildRecord, stopRecord } from './child.ts';
 import { SupervisorError } from './errors.ts';
-import { type Outcome, unwrap, WAIT } from './outcome.ts';
-import { type BackoffOptions, RestartBackoff } from './restart-backoff.ts';
-import { type IntensityOptions, RestartIntensity } from './restart-intensity.ts';
-import { isIgnore, reasonOf } from './supervisor-server.ts';
-import { publishChildren, snapshotTree, type TreeNode } from './tree.ts';
+import { answer, ask, type Outcome, whenDone } from './outcome.ts';
+import type { BackoffOptions } from './restart-backoff.ts';
+import type { IntensityOptions } from './restart-intensity.ts';
+import { type RestartingProtocol, RestartingServer, type RestartingState, restartLimits } from './restarting-server.ts';
+import { SupervisorHandle, supervisorSpec } from './supervisor-handle.ts';
 
 /** Default of `maxChildren`. */
 export const MAX_CHILDREN_DEFAULT = 1_000_000;
@@ -45,173 +45,78 @@ export interface DynamicChildInfo {
   readonly restarts: number;
 }
 
-interface State {
+/** A child is kept under its process, or, while it has none, under its own record. */
+interface State extends RestartingState<Pid | ChildRecord> {
   readonly maxChildren: number;
   readonly extraArguments: readonly unknown[];
-  readonly backoff: RestartBackoff | undefined;
-  readonly intensity: RestartIntensity;
-  readonly running: Map<Process, ChildRecord>;
-  readonly restarting: Set<ChildRecord>;
 }
 
-interface DynamicProtocol {
-  call: { startChild(spec: ChildSpec): Outcome<Child>; terminateChild(pid: Pid): Outcome<undefined> };
-  cast: { retry(record: ChildRecord): void };
-  info: { readonly type: 'restart'; readonly record: ChildRecord };
-}
+type DynamicCalls = {
+  startChild(spec: ChildSpec): Outcome<Child>;
+  terminateChild(pid: Pid): Outcome<undefined>;
+};
 
-type Next = NoReply<State> | Stop<State>;
-
-class DynamicSupervisorServer extends GenServer<State, DynamicProtocol, [State]> {
+class DynamicSupervisorServer extends RestartingServer<State, DynamicCalls, [State]> {
   override get moduleName(): string {
     return 'DynamicSupervisor';
   }
 
   init(state: State): State {
-    this.self.trapExit(true);
-    publishChildren(this.#process, () => [...state.running.values(), ...state.restarting]);
+    this.prepare(state);
     return state;
   }
 
-  get #process(): Process {
-    return asProcess(this.self);
-  }
-
-  override readonly handleCall: CallHandlers<State, DynamicProtocol> = this.calls({
-    startChild: (spec, state) => {
-      let record: ChildRecord;
-      try {
-        record = newChildRecord(spec, 'never');
-        if (state.running.size + state.restarting.size >= state.maxChildren) {
-          throw new SupervisorError('MAX_CHILDREN', `${state.maxChildren} children run already`, {
-            reason: 'max_children',
-          });
+  override readonly handleCall: CallHandlers<State, RestartingProtocol<DynamicCalls>> = this.calls({
+    startChild: (spec, state) =>
+      answer(state, () => {
+        const record = newChildRecord(spec, 'never');
+        const { maxChildren } = state;
+        if (state.children.size < maxChildren) return this.startFor(state, record);
+        throw new SupervisorError('MAX_CHILDREN', `${maxChildren} children run already`, { reason: 'max_children' });
+      }),
+    terminateChild: (pid, state) =>
+      answer(state, () => {
+        const record = this.takeChild(state, pid);
+        if (record === undefined) {
+          throw new SupervisorError('NOT_FOUND', `${pid.label} is not a child here`, { reason: pid });
         }
-        const pending = startRecord(this.#process, record, state.extraArguments);
-        if (pending === undefined) return started(state, record);
-        return Promise.resolve(pending).then(
-          () => started(state, record),
-          (error) => reply(this.#refused(record, error), state),
-        );
-      } catch (error) {
-        return reply(error instanceof SupervisorError ? { error } : this.#refused(record!, error), state);
-      }
-    },
-    terminateChild: (pid, state) => {
-      const record = state.running.get(asProcess(pid));
-      if (record === undefined) {
-        const error = new SupervisorError('NOT_FOUND', `${pid.label} is not a child here`, { reason: pid });
-        return reply({ error }, state);
-      }
-      state.running.delete(asProcess(pid));
-      const pending = stopRecord(this.#process, record);
-      if (pending === undefined) return reply({ value: undefined }, state);
-      return Promise.resolve(pending).then(() => reply({ value: undefined }, state));
-    },
+        return whenDone(stopRecord(this.process, record), () => reply({ value: undefined }, state));
+      }),
   });
-
-  override readonly handleCast: CastHandlers<State, DynamicProtocol> = this.casts({
-    retry: (record, state) => (state.restarting.has(record) ? this.#restart(state, record) : noreply(state)),
-  });
-
-  override handleInfo(message: Info<DynamicProtocol>, state: State): MaybePromise<Next> {
-    if (message.type === 'restart') {
-      return state.restarting.has(message.record) ? this.#startAgain(state, message.record) : noreply(state);
-    }
-    if (message.type !== 'exit') return noreply(state);
-    const process = asProcess(message.pid);
-    const record = state.running.get(process);
-    if (record === undefined) return noreply(state);
-    const { reason } = message;
-    if (!isCleanExit(reason) || record.restart === 'permanent')
-      report(this.#process, 'child_terminated', record, reason);
-    state.running.delete(process);
-    record.child = undefined;
-    record.process = undefined;
-    const isWanted = record.restart === 'permanent' || (record.restart === 'transient' && !isCleanExit(reason));
-    return isWanted ? this.#restart(state, record) : noreply(state);
-  }
 
   override async terminate(_reason: ExitReason, state: State): Promise<void> {
-    const records = [...state.running.values()];
-    state.running.clear();
-    state.restarting.clear();
-    await Promise.all(records.map((record) => stopRecord(this.#process, record)));
+    const records = [...state.children.values()];
+    state.children.clear();
+    await Promise.all(records.map((record) => stopRecord(this.process, record)));
   }
 
-  #restart(state: State, record: ChildRecord): MaybePromise<Next> {
-    record.isRestarting = true;
-    record.restartCount += 1;
-    state.restarting.add(record);
-    const nowMs = this.#process.host.clock.monotonicMs();
-    if (!state.intensity.add(nowMs)) {
-      const { maxRestarts, maxSeconds } = state.intensity;
-      report(this.#process, 'shutdown', record, `more than ${maxRestarts} restarts in ${maxSeconds} s`);
-      return stop('shutdown', state);
-    }
-    const pauseMs = state.backoff?.next(record, nowMs) ?? 0;
-    if (pauseMs === 0) return this.#startAgain(state, record);
-    this.self.sendAfter({ type: 'restart', record }, pauseMs);
-    return noreply(state);
+  protected override extraArguments(state: State): readonly unknown[] {
+    return state.extraArguments;
   }
 
-  #startAgain(state: State, record: ChildRecord): MaybePromise<Next> {
-    try {
-      const pending = startRecord(this.#process, record, state.extraArguments);
-      if (pending === undefined) return restarted(state, record);
-      return Promise.resolve(pending).then(
-        () => restarted(state, record),
-        (error) => this.#retryLater(state, record, error),
-      );
-    } catch (error) {
-      return this.#retryLater(state, record, error);
-    }
+  protected takeChild({ children }: State, pid: Pid): ChildRecord | undefined {
+    const record = children.get(pid);
+    children.delete(pid);
+    return record;
   }
 
-  #retryLater(state: State, record: ChildRecord, error: unknown): Next {
-    if (isIgnore(error)) state.restarting.delete(record);
-    else {
-      report(this.#process, 'start_error', record, error);
-      (this.self as unknown as ServerRef<DynamicProtocol>).cast('retry', record);
-    }
-    return noreply(state);
+  protected file({ children }: State, record: ChildRecord): void {
+    children.delete(record);
+    if (record.process !== undefined) children.set(record.process, record);
+    else if (record.isRestarting) children.set(record, record);
   }
 
-  #refused(record: ChildRecord, error: unknown): Outcome<Child> {
-    if (isIgnore(error)) return { value: undefined as unknown as Child };
-    const reason = reasonOf(error);
-    report(this.#process, 'start_error', record, reason);
-    const text = error instanceof Error ? error.message : String(error);
-    return {
-      error: new SupervisorError('FAILED_TO_START_CHILD', `child ${record.id} did not start: ${text}`, {
-        reason,
-        cause: error,
-      }),
-    };
+  protected startAgain(state: State, record: ChildRecord): MaybePromise<ChildRecord | undefined> {
+    return whenDone(this.start(state, record), (error) => error && record);
   }
-}
-
-function started(state: State, record: ChildRecord): Reply<Outcome<Child>, State> {
-  state.running.set(record.process as Process, record);
-  return reply({ value: record.child as Child }, state);
-}
-
-function restarted(state: State, record: ChildRecord): NoReply<State> {
-  state.restarting.delete(record);
-  state.running.set(record.process as Process, record);
-  return noreply(state);
 }
 
 /** A running dynamic supervisor. */
-export class DynamicSupervisor {
-  /** The supervisor's process. */
-  readonly pid: Pid;
-  readonly #server: ServerRef<DynamicProtocol>;
+export class DynamicSupervisor extends SupervisorHandle {
   readonly #state: State;
 
-  private constructor(server: ServerRef<DynamicProtocol>, state: State) {
-    this.pid = server;
-    this.#server = server;
+  private constructor(pid: Pid, state: State) {
+    super(pid);
     this.#state = state;
   }
 
@@ -221,10 +126,8 @@ export class DynamicSupervisor {
     const state: State = {
       maxChildren: checkInteger('maxChildren', options.maxChildren ?? MAX_CHILDREN_DEFAULT, 0, 1_000_000_000),
       extraArguments: options.extraArguments ?? [],
-      backoff: options.backoff === undefined ? undefined : new RestartBackoff(options.backoff),
-      intensity: new RestartIntensity(options),
-      running: new Map(),
-      restarting: new Set(),
+      ...restartLimits(options),
+      children: new Map(),
     };
     return new DynamicSupervisor(await startServer(DynamicSupervisorServer, [state], options), state);
   }
@@ -234,10 +137,7 @@ export class DynamicSupervisor {
     id: I,
     options: DynamicSupervisorOptions & ChildOptions = {},
   ): ChildSpec<I, DynamicSupervisor> {
-    const { restart = 'permanent', shutdown = 'infinity', type: _type, ...rest } = options;
-    const start = ({ parent, system }: StartContext): Promise<DynamicSupervisor> =>
-      DynamicSupervisor.startLink({ ...rest, parent, system });
-    return { id, start, restart, shutdown, type: 'supervisor' };
+    return supervisorSpec(id, 'DynamicSupervisor', options, DynamicSupervisor.startLink);
   }
 
   /**
@@ -247,47 +147,28 @@ export class DynamicSupervisor {
    * @throws SupervisorError `CHILD_SPEC_INVALID`, `MAX_CHILDREN`, `FAILED_TO_START_CHILD`; ActorError `NOPROC`, `EXIT`.
    */
   async startChild<R extends Child>(spec: ChildSpec<string, R>): Promise<R> {
-    return unwrap(await this.#server.call('startChild', spec, WAIT)) as R;
+    return (await ask(this.pid, 'startChild', spec)) as R;
   }
 
   /** Stops a child and does not restart it. @throws SupervisorError `NOT_FOUND`. */
   async terminateChild(pid: Pid): Promise<void> {
-    unwrap(await this.#server.call('terminateChild', pid, WAIT));
+    await ask(this.pid, 'terminateChild', pid);
   }
 
   /** Its children, running ones oldest first, then those being restarted. */
   whichChildren(): DynamicChildInfo[] {
-    return [...this.#state.running.values(), ...this.#state.restarting].map((record) => ({
-      id: undefined,
-      pid: record.process,
-      child: record.child,
-      type: record.type,
-      status: record.isRestarting ? 'restarting' : 'running',
-      restarts: record.restartCount,
-    }));
+    return [...this.#state.children.values()]
+      .sort((a, b) => Number(a.isRestarting) - Number(b.isRestarting))
+      .map((record) => ({ ...childInfo(record), id: undefined, child: record.child }) as DynamicChildInfo);
   }
 
   /** How many children there are, of which kind, and how many run. */
   countChildren(): ChildCounts {
-    const { running, restarting } = this.#state;
-    let supervisors = 0;
-    for (const record of [...running.values(), ...restarting]) if (record.type === 'supervisor') supervisors += 1;
-    const specs = running.size + restarting.size;
-    return { specs, active: running.size, supervisors, workers: specs - supervisors };
+    return countRecords(this.#state.children.values());
   }
 
   /** Running and restarting children. */
   get childCount(): number {
-    return this.#state.running.size + this.#state.restarting.size;
-  }
-
-  /** The process tree below. */
-  tree(): TreeNode {
-    return snapshotTree(this.pid);
-  }
-
-  /** Stops all children, then the supervisor. @throws ActorError as `ServerRef.stop`. */
-  stop(reason: ExitReason = 'normal', options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    return this.#server.stop(reason, options);
+    return this.#state.children.size;
   }
 }

@@ -4,6 +4,7 @@ export {
   AUTO_SHUTDOWNS,
   type AutoShutdown,
   type ChildCounts,
+  type ChildInfo,
   type NormalChildSpec,
   normalizeChildSpec,
   SHUTDOWN_MS_DEFAULT,
@@ -23,7 +24,8 @@ export {
 } from './partition-supervisor.ts';
 export type { BackoffOptions } from './restart-backoff.ts';
 export { type IntensityOptions, MAX_RESTARTS_DEFAULT, MAX_SECONDS_DEFAULT } from './restart-intensity.ts';
-export { type ChildInfo, type Children, Supervisor, type SupervisorOptions } from './supervisor.ts';
+export { type Children, Supervisor, type SupervisorOptions } from './supervisor.ts';
+export { SupervisorHandle } from './supervisor-handle.ts';
 export { STRATEGIES, type Strategy } from './supervisor-server.ts';
 export { type TaskChildOptions, TaskSupervisor } from './task-supervisor.ts';
 export { formatTree, snapshotTree, type TreeNode } from './tree.ts';

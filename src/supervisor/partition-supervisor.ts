@@ -2,17 +2,15 @@
  * PartitionSupervisor: the same child several times, and a key decides which one is asked; Elixir's `PartitionSupervisor`.
  * For one server that has become the bottleneck of many.
  */
-import type { Child, ChildOptions, ChildSpec, StartContext } from '../actors/child-spec.ts';
-import type { ExitReason } from '../actors/exit-reason.ts';
+import type { Child, ChildOptions, ChildSpec } from '../actors/child-spec.ts';
 import type { StartOptions } from '../actors/gen-server.ts';
 import type { Via } from '../actors/names.ts';
-import type { Pid } from '../actors/process.ts';
 import { checkInteger, checkOneOf } from '../base/errors.ts';
-import type { ChildCounts } from './child.ts';
+import type { ChildCounts, ChildInfo } from './child.ts';
 import { SupervisorError } from './errors.ts';
 import type { IntensityOptions } from './restart-intensity.ts';
-import { type ChildInfo, Supervisor } from './supervisor.ts';
-import type { TreeNode } from './tree.ts';
+import { Supervisor } from './supervisor.ts';
+import { SupervisorHandle, supervisorSpec } from './supervisor-handle.ts';
 
 /** Partitions when the options say nothing. Elixir takes the number of schedulers; one thread has no better number. */
 export const PARTITIONS_DEFAULT = 4;
@@ -38,15 +36,13 @@ export interface PartitionSupervisorOptions<A extends unknown[], R extends Child
 }
 
 /** A running partition supervisor. */
-export class PartitionSupervisor<R extends Child = Child> {
-  /** The supervisor's process. */
-  readonly pid: Pid;
+export class PartitionSupervisor<R extends Child = Child> extends SupervisorHandle {
   readonly #supervisor: Supervisor;
   readonly #specOf: (partition: number) => ChildSpec<string, R>;
   #partitions: number;
 
   private constructor(supervisor: Supervisor, partitions: number, specOf: (partition: number) => ChildSpec<string, R>) {
-    this.pid = supervisor.pid;
+    super(supervisor.pid);
     this.#supervisor = supervisor;
     this.#partitions = partitions;
     this.#specOf = specOf;
@@ -81,10 +77,7 @@ export class PartitionSupervisor<R extends Child = Child> {
     id: I,
     options: PartitionSupervisorOptions<A, R> & ChildOptions,
   ): ChildSpec<I, PartitionSupervisor<R>> {
-    const { restart = 'permanent', shutdown = 'infinity', type: _type, ...rest } = options;
-    const start = ({ parent, system }: StartContext): Promise<PartitionSupervisor<R>> =>
-      PartitionSupervisor.startLink({ ...rest, parent, system } as PartitionSupervisorOptions<A, R>);
-    return { id, start, restart, shutdown, type: 'supervisor', modules: ['PartitionSupervisor'] };
+    return supervisorSpec(id, 'PartitionSupervisor', options, (given) => PartitionSupervisor.startLink(given));
   }
 
   /** How many partitions there are. */
@@ -113,10 +106,7 @@ export class PartitionSupervisor<R extends Child = Child> {
     return {
       registerName: refuse,
       unregisterName: () => {},
-      whereisName: () => {
-        const info = this.#supervisor.whichChildren()[this.partitionOf(key)];
-        return info?.pid;
-      },
+      whereisName: () => this.whichChildren()[this.partitionOf(key)]?.pid,
       label: `${this.pid.label}:${String(key)}`,
     };
   }
@@ -142,16 +132,6 @@ export class PartitionSupervisor<R extends Child = Child> {
   /** How many children there are, of which kind, and how many run. */
   countChildren(): ChildCounts {
     return this.#supervisor.countChildren();
-  }
-
-  /** The process tree below. */
-  tree(): TreeNode {
-    return this.#supervisor.tree();
-  }
-
-  /** Stops the children, then the supervisor. */
-  stop(reason: ExitReason = 'normal', options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    return this.#supervisor.stop(reason, options);
   }
 }
 

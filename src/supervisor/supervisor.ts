@@ -9,31 +9,27 @@
  * A restart that fails is tried again by a message to itself, so the supervisor stays responsive; each try counts. More than
  * `maxRestarts` in `maxSeconds`, and it stops its children and exits with `shutdown`: its own supervisor decides then.
  */
-import type { Child, ChildOptions, ChildSpec, StartContext } from '../actors/child-spec.ts';
-import type { ExitReason } from '../actors/exit-reason.ts';
+import type { Child, ChildOptions, ChildSpec } from '../actors/child-spec.ts';
 import { type StartOptions, startServer } from '../actors/gen-server.ts';
 import type { Pid } from '../actors/process.ts';
-import type { ServerRef } from '../actors/protocol.ts';
 import { checkOneOf } from '../base/errors.ts';
 import {
   AUTO_SHUTDOWNS,
   type AutoShutdown,
   type ChildCounts,
+  type ChildInfo,
+  childInfo,
+  countRecords,
   type NormalChildSpec,
   normalizeChildSpec,
 } from './child.ts';
 import { SupervisorError } from './errors.ts';
-import { unwrap, WAIT } from './outcome.ts';
-import { type BackoffOptions, RestartBackoff } from './restart-backoff.ts';
-import { type IntensityOptions, RestartIntensity } from './restart-intensity.ts';
-import {
-  STRATEGIES,
-  type Strategy,
-  type SupervisorProtocol,
-  SupervisorServer,
-  type SupervisorState,
-} from './supervisor-server.ts';
-import { snapshotTree, type TreeNode } from './tree.ts';
+import { ask } from './outcome.ts';
+import type { BackoffOptions } from './restart-backoff.ts';
+import type { IntensityOptions } from './restart-intensity.ts';
+import { restartLimits } from './restarting-server.ts';
+import { SupervisorHandle, supervisorSpec } from './supervisor-handle.ts';
+import { childNamed, STRATEGIES, type Strategy, SupervisorServer, type SupervisorState } from './supervisor-server.ts';
 
 /** How a supervisor behaves. */
 export interface SupervisorOptions extends IntensityOptions, StartOptions {
@@ -44,30 +40,17 @@ export interface SupervisorOptions extends IntensityOptions, StartOptions {
   readonly backoff?: BackoffOptions;
 }
 
-/** One row of {@link Supervisor.whichChildren}. */
-export interface ChildInfo {
-  readonly id: string;
-  readonly pid: Pid | undefined;
-  readonly type: 'worker' | 'supervisor';
-  readonly status: 'running' | 'restarting' | 'stopped';
-  readonly restarts: number;
-}
-
 /** Child ids to what their start functions return. */
 export type Children<T extends readonly ChildSpec[]> = {
   readonly [C in T[number] as C['id']]: C extends ChildSpec<string, infer R> ? R : never;
 };
 
 /** A running supervisor. Reads look straight at its children; writes are calls to its process. */
-export class Supervisor<T extends readonly ChildSpec[] = readonly ChildSpec[]> {
-  /** The supervisor's process. */
-  readonly pid: Pid;
-  readonly #server: ServerRef<SupervisorProtocol>;
+export class Supervisor<T extends readonly ChildSpec[] = readonly ChildSpec[]> extends SupervisorHandle {
   readonly #state: SupervisorState;
 
-  private constructor(server: ServerRef<SupervisorProtocol>, state: SupervisorState) {
-    this.pid = server;
-    this.#server = server;
+  private constructor(pid: Pid, state: SupervisorState) {
+    super(pid);
     this.#state = state;
   }
 
@@ -85,12 +68,10 @@ export class Supervisor<T extends readonly ChildSpec[] = readonly ChildSpec[]> {
     const state: SupervisorState = {
       strategy: checkOneOf('strategy', options.strategy, STRATEGIES),
       autoShutdown: checkOneOf('autoShutdown', options.autoShutdown ?? 'never', AUTO_SHUTDOWNS),
-      intensity: new RestartIntensity(options),
-      backoff: options.backoff === undefined ? undefined : new RestartBackoff(options.backoff),
+      ...restartLimits(options),
       children: new Map(),
     };
-    const server = await startServer(SupervisorServer, [state, specs], options);
-    return new Supervisor<T>(server, state);
+    return new Supervisor<T>(await startServer(SupervisorServer, [state, specs], options), state);
   }
 
   /** How another supervisor starts one of these: with patience `infinity` for its shutdown. */
@@ -99,10 +80,7 @@ export class Supervisor<T extends readonly ChildSpec[] = readonly ChildSpec[]> {
     specs: T,
     options: SupervisorOptions & ChildOptions,
   ): ChildSpec<I, Supervisor<T>> {
-    const { restart = 'permanent', shutdown = 'infinity', type: _type, ...rest } = options;
-    const start = ({ parent, system }: StartContext): Promise<Supervisor<T>> =>
-      Supervisor.startLink(specs, { ...rest, parent, system });
-    return { id, start, restart, shutdown, type: 'supervisor' };
+    return supervisorSpec(id, 'Supervisor', options, (given) => Supervisor.startLink(specs, given));
   }
 
   /**
@@ -111,8 +89,7 @@ export class Supervisor<T extends readonly ChildSpec[] = readonly ChildSpec[]> {
    * @throws SupervisorError `NOT_FOUND`, `CHILD_NOT_RUNNING`.
    */
   child<I extends keyof Children<T> & string>(id: I): Children<T>[I] {
-    const record = this.#state.children.get(id);
-    if (record === undefined) throw new SupervisorError('NOT_FOUND', `no child with id ${id}`, { reason: id });
+    const record = childNamed(this.#state, id);
     if (record.child === undefined) {
       throw new SupervisorError('CHILD_NOT_RUNNING', `child ${id} is not running`, { reason: id });
     }
@@ -127,60 +104,36 @@ export class Supervisor<T extends readonly ChildSpec[] = readonly ChildSpec[]> {
    * `FAILED_TO_START_CHILD` (`reason`: why).
    */
   async startChild<R extends Child>(spec: ChildSpec<string, R>): Promise<R> {
-    return unwrap(await this.#server.call('startChild', spec, WAIT)) as R;
+    return (await ask(this.pid, 'startChild', spec)) as R;
   }
 
   /** Stops a child and does not restart it; its spec stays (not that of a temporary one). @throws SupervisorError `NOT_FOUND`. */
   async terminateChild(id: string): Promise<void> {
-    unwrap(await this.#server.call('terminateChild', id, WAIT));
+    await ask(this.pid, 'terminateChild', id);
   }
 
   /** Starts a stopped child again. @throws SupervisorError `NOT_FOUND`, `CHILD_RUNNING`, `CHILD_RESTARTING`, `FAILED_TO_START_CHILD`. */
   async restartChild(id: string): Promise<Child> {
-    return unwrap(await this.#server.call('restartChild', id, WAIT));
+    return (await ask(this.pid, 'restartChild', id)) as Child;
   }
 
   /** Forgets a stopped child. @throws SupervisorError `NOT_FOUND`, `CHILD_RUNNING`, `CHILD_RESTARTING`. */
   async deleteChild(id: string): Promise<void> {
-    unwrap(await this.#server.call('deleteChild', id, WAIT));
+    await ask(this.pid, 'deleteChild', id);
   }
 
   /** The spec of a child with its defaults filled in. @throws SupervisorError `NOT_FOUND`. */
   getChildSpec(id: string): NormalChildSpec {
-    const record = this.#state.children.get(id);
-    if (record === undefined) throw new SupervisorError('NOT_FOUND', `no child with id ${id}`, { reason: id });
-    return normalizeChildSpec(record.spec);
+    return normalizeChildSpec(childNamed(this.#state, id).spec);
   }
 
   /** Its children in start order (OTP: newest first). */
   whichChildren(): ChildInfo[] {
-    return [...this.#state.children.values()].map((record) => ({
-      id: record.id,
-      pid: record.process,
-      type: record.type,
-      status: record.isRestarting ? 'restarting' : record.process === undefined ? 'stopped' : 'running',
-      restarts: record.restartCount,
-    }));
+    return [...this.#state.children.values()].map(childInfo);
   }
 
   /** How many children there are, of which kind, and how many run. */
   countChildren(): ChildCounts {
-    const all = [...this.#state.children.values()];
-    return {
-      specs: all.length,
-      active: all.filter((record) => record.process !== undefined).length,
-      supervisors: all.filter((record) => record.type === 'supervisor').length,
-      workers: all.filter((record) => record.type === 'worker').length,
-    };
-  }
-
-  /** The process tree below. */
-  tree(): TreeNode {
-    return snapshotTree(this.pid);
-  }
-
-  /** Stops the children in reverse order, then the supervisor. @throws ActorError as `ServerRef.stop`. */
-  stop(reason: ExitReason = 'normal', options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    return this.#server.stop(reason, options);
+    return countRecords(this.#state.children.values());
   }
 }

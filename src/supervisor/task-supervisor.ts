@@ -2,15 +2,14 @@
  * TaskSupervisor: tasks as children of a supervisor, so that they are seen, bounded and stopped with the tree; Elixir's
  * `Task.Supervisor`. Tasks are temporary: a crash is reported and not restarted, unless the child asks for it.
  */
-import type { ChildOptions, ChildSpec, Restart, Shutdown, StartContext } from '../actors/child-spec.ts';
-import type { ExitReason } from '../actors/exit-reason.ts';
+import type { ChildOptions, ChildSpec, Restart, Shutdown } from '../actors/child-spec.ts';
 import { asProcess, currentProcess, type Pid } from '../actors/process.ts';
 import type { MaybePromise } from '../actors/protocol.ts';
-import { type SpawnedSelf, spawnFunction } from '../actors/spawn.ts';
+import { type FunctionProcess, type SpawnBody, type SpawnedSelf, spawnFunction } from '../actors/spawn.ts';
 import { Task, type TaskBody, type TaskOptions } from '../actors/task.ts';
 import { asyncStream, type StreamResult, type TaskStreamOptions } from '../actors/task-stream.ts';
 import { DynamicSupervisor, type DynamicSupervisorOptions } from './dynamic-supervisor.ts';
-import type { TreeNode } from './tree.ts';
+import { SupervisorHandle, supervisorSpec } from './supervisor-handle.ts';
 
 /** How one task child is kept. */
 export interface TaskChildOptions {
@@ -22,13 +21,11 @@ export interface TaskChildOptions {
 }
 
 /** A running task supervisor. */
-export class TaskSupervisor {
-  /** The supervisor's process. */
-  readonly pid: Pid;
+export class TaskSupervisor extends SupervisorHandle {
   readonly #supervisor: DynamicSupervisor;
 
   private constructor(supervisor: DynamicSupervisor) {
-    this.pid = supervisor.pid;
+    super(supervisor.pid);
     this.#supervisor = supervisor;
   }
 
@@ -42,10 +39,7 @@ export class TaskSupervisor {
     id: I,
     options: DynamicSupervisorOptions & ChildOptions = {},
   ): ChildSpec<I, TaskSupervisor> {
-    const { restart = 'permanent', shutdown = 'infinity', type: _type, ...rest } = options;
-    const start = ({ parent, system }: StartContext): Promise<TaskSupervisor> =>
-      TaskSupervisor.startLink({ ...rest, parent, system });
-    return { id, start, restart, shutdown, type: 'supervisor', modules: ['TaskSupervisor'] };
+    return supervisorSpec(id, 'TaskSupervisor', options, TaskSupervisor.startLink);
   }
 
   /**
@@ -64,33 +58,34 @@ export class TaskSupervisor {
 
   async #run<T>(body: TaskBody<T>, options: TaskOptions & TaskChildOptions, isLinked: boolean): Promise<Task<T>> {
     const owner = options.parent === undefined ? currentProcess() : asProcess(options.parent);
-    const { label, shutdown } = options;
     let task: Task<T> | undefined;
-    await this.#supervisor.startChild({
-      id: label ?? (body.name || 'task'),
-      restart: 'temporary',
-      ...(shutdown === undefined ? {} : { shutdown }),
-      start: ({ parent, system }): Pid => {
-        task = Task.run(body, owner === undefined ? options : { ...options, parent: owner }, (run) => {
-          const process = spawnFunction(run, { parent, system, ...(label === undefined ? {} : { label }) }, true);
-          if (isLinked && owner?.isAlive === true) process.link(owner);
-          return process;
-        });
-        return task.pid as Pid;
-      },
+    await this.#startChild(body.name, { ...options, restart: 'temporary' }, (start) => {
+      task = Task.run(body, owner === undefined ? options : { ...options, parent: owner }, (run) => {
+        const process = start(run);
+        if (isLinked && owner?.isAlive === true) process.link(owner);
+        return process;
+      });
+      return task.pid as Pid;
     });
     return task as unknown as Task<T>;
   }
 
   /** Runs `body` as a child that nobody waits for. @throws SupervisorError `MAX_CHILDREN`, `CHILD_SPEC_INVALID`. */
   startChild(body: TaskBody<unknown>, options: TaskChildOptions = {}): Promise<Pid> {
-    const { restart = 'temporary', shutdown, label } = options;
+    return this.#startChild(body.name, options, (start) => start(body));
+  }
+
+  #startChild(
+    name: string,
+    { restart = 'temporary', shutdown, label }: TaskChildOptions,
+    make: (start: (body: SpawnBody) => FunctionProcess) => Pid,
+  ): Promise<Pid> {
     return this.#supervisor.startChild<Pid>({
-      id: label ?? (body.name || 'task'),
+      id: label ?? (name || 'task'),
       restart,
       ...(shutdown === undefined ? {} : { shutdown }),
       start: ({ parent, system }) =>
-        spawnFunction(body, { parent, system, ...(label === undefined ? {} : { label }) }, true),
+        make((body) => spawnFunction(body, { parent, system, ...(label === undefined ? {} : { label }) }, true)),
     });
   }
 
@@ -112,15 +107,5 @@ export class TaskSupervisor {
   /** Running tasks, oldest first. */
   children(): Pid[] {
     return this.#supervisor.whichChildren().flatMap((child) => (child.pid === undefined ? [] : [child.pid]));
-  }
-
-  /** The process tree below. */
-  tree(): TreeNode {
-    return this.#supervisor.tree();
-  }
-
-  /** Stops all tasks, then the supervisor. */
-  stop(reason: ExitReason = 'normal', options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    return this.#supervisor.stop(reason, options);
   }
 }

@@ -13,7 +13,7 @@ function declaredCodes(): Map<string, string[]> {
       continue;
     }
     const list = /export const \w+_ERROR_CODES = \[([\s\S]*?)\] as const;/.exec(text)?.[1];
-    const name = /export class (\w+) extends CodedError/.exec(text)?.[1];
+    const name = /export class (\w+) extends (?:Coded|Reasoned)Error/.exec(text)?.[1];
     expect(list, `src/${folder.name}/errors.ts declares its codes`).toBeDefined();
     expect(name, `src/${folder.name}/errors.ts has one class`).toBeDefined();
     byClass.set(
