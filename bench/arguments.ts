@@ -8,6 +8,7 @@ options:
   --rounds N    rounds of each workload, an integer from 1 to 1000 (default 5)
   --scale X     multiplies the number of operations, over 0 to 1000 (default 1)
   --only TEXT   runs only rows whose name contains TEXT; writes no file without --save
+  --alone       leaves out the BEAM and the other libraries
   --save        writes the results to bench/results even with --only
   --help, -h    prints this
 `;
@@ -17,17 +18,20 @@ export interface BenchArguments {
   readonly rounds?: number;
   readonly scale?: number;
   readonly only?: string;
+  /** No rivals are looked for. */
+  readonly isAlone: boolean;
   readonly isSaving: boolean;
 }
 
 /** @returns `help` when it is asked for. @throws RangeError in one line that names the option. */
 export function parseBenchArguments(args: readonly string[]): BenchArguments | 'help' {
-  const { help, rounds, scale, only, save = false } = valuesOf(args);
+  const { help, rounds, scale, only, alone = false, save = false } = valuesOf(args);
   if (help === true) return 'help';
   return {
     ...(rounds === undefined ? {} : { rounds: roundsOf(rounds) }),
     ...(scale === undefined ? {} : { scale: scaleOf(scale) }),
     ...(only === undefined ? {} : { only }),
+    isAlone: alone,
     isSaving: only === undefined || save,
   };
 }
@@ -37,6 +41,7 @@ interface Values {
   readonly rounds?: string;
   readonly scale?: string;
   readonly only?: string;
+  readonly alone?: boolean;
   readonly save?: boolean;
 }
 
@@ -45,6 +50,7 @@ function valuesOf(args: readonly string[]): Values {
     rounds: { type: 'string' },
     scale: { type: 'string' },
     only: { type: 'string' },
+    alone: { type: 'boolean' },
     save: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
   } as const;

@@ -83,6 +83,8 @@ export interface Workload extends Heading {
 /** Another implementation of some of the workloads. */
 export interface Rival {
   readonly name: string;
+  /** For people. */
+  readonly version: string;
   /** By name of the workload; each gives as many numbers as ours. */
   readonly runs: Readonly<Record<string, Run>>;
   /** Workloads that take it so long that one round without a warm-up has to do. */
@@ -116,7 +118,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** The value below which the share `p` (0 to 1) of `sorted` lies. */
-export function percentile(sorted: readonly number[], p: number): number {
+export function percentile(sorted: ArrayLike<number>, p: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? Number.NaN;
 }
 
@@ -249,5 +251,5 @@ export function formatRow(row: BenchRow): string {
 
 function figureLine(name: string, value: number, unit: string, spread: readonly [number, number]): string {
   const range = `${formatNumber(spread[0])} to ${formatNumber(spread[1])}`;
-  return `${name.padEnd(28)} ${formatNumber(value).padStart(9)} ${unit.padEnd(10)} [${range}]`;
+  return `${name.padEnd(28)} ${formatNumber(value).padStart(9)} ${unit.padEnd(13)} [${range}]`;
 }

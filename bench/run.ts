@@ -7,10 +7,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { BENCH_USAGE, type BenchArguments, parseBenchArguments } from './arguments.ts';
 import { type BenchOptions, type BenchTable, formatRow } from './harness.ts';
+import { otpBench } from './process/otp.bench.ts';
 import { processBench } from './process/process.bench.ts';
+import { findRivals } from './rivals/rivals.ts';
 import { wireBench } from './wire/wire.bench.ts';
 
-const TABLES: readonly ((options: BenchOptions) => Promise<BenchTable>)[] = [processBench, wireBench];
+const TABLES: readonly ((options: BenchOptions) => Promise<BenchTable>)[] = [processBench, otpBench, wireBench];
 
 function argumentsOf(): BenchArguments {
   try {
@@ -24,7 +26,7 @@ function argumentsOf(): BenchArguments {
   }
 }
 
-const { isSaving, ...chosen } = argumentsOf();
+const { isSaving, isAlone, ...chosen } = argumentsOf();
 
 function commitOf(): string {
   try {
@@ -43,13 +45,23 @@ const machine = {
 };
 console.log(`Node ${machine.node}, ${machine.cores} x ${machine.cpu}, commit ${machine.commit}`);
 
-const options: BenchOptions = { ...chosen, onRow: (row) => console.log(formatRow(row)) };
+const rivals = isAlone ? [] : await findRivals((line) => console.log(line));
+const options: BenchOptions = {
+  ...chosen,
+  rivals,
+  onRow: (row) => console.log(formatRow(row)),
+  onFailure: (text) => console.error(text),
+};
 const tables: BenchTable[] = [];
 for (const run of TABLES) tables.push(await run(options));
+for (const rival of rivals) rival.close?.();
 if (isSaving) {
   mkdirSync('bench/results', { recursive: true });
   const file = `bench/results/${machine.date.slice(0, 10)}-${machine.commit}.json`;
-  writeFileSync(file, `${JSON.stringify({ ...machine, tables }, undefined, 2)}\n`);
+  writeFileSync(
+    file,
+    `${JSON.stringify({ ...machine, beside: rivals.map(({ name, version }) => `${name} (${version})`), tables }, undefined, 2)}\n`,
+  );
   console.log(`written to ${file}`);
 }
 process.exit(0);

@@ -3,20 +3,22 @@ import { BENCH_USAGE, parseBenchArguments } from '../../bench/arguments.ts';
 
 describe('the arguments of the bench', () => {
   test('are all optional, and a whole run is saved', () => {
-    expect(parseBenchArguments([])).toEqual({ isSaving: true });
+    expect(parseBenchArguments([])).toEqual({ isAlone: false, isSaving: true });
   });
 
   test('are taken', () => {
     const args = ['--rounds', '3', '--scale', '0.2', '--only', 'call'];
-    expect(parseBenchArguments(args)).toEqual({ rounds: 3, scale: 0.2, only: 'call', isSaving: false });
+    expect(parseBenchArguments(args)).toEqual({ rounds: 3, scale: 0.2, only: 'call', isAlone: false, isSaving: false });
     expect(parseBenchArguments([...args, '--save'])).toMatchObject({ isSaving: true });
+    expect(parseBenchArguments(['--alone'])).toEqual({ isAlone: true, isSaving: true });
     expect(parseBenchArguments(['--rounds', '1'])).toMatchObject({ rounds: 1 });
     expect(parseBenchArguments(['--rounds', '1000', '--scale', '1000'])).toMatchObject({ rounds: 1000, scale: 1000 });
   });
 
   test.each(['--help', '-h'])('%s asks for the usage, which names every option', (flag) => {
     expect(parseBenchArguments([flag])).toBe('help');
-    for (const name of ['rounds', 'scale', 'only', 'save', 'help']) expect(BENCH_USAGE).toContain(`  --${name}`);
+    for (const name of ['rounds', 'scale', 'only', 'alone', 'save', 'help'])
+      expect(BENCH_USAGE).toContain(`  --${name}`);
   });
 
   test.each<[string[], string]>([

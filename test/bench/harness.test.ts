@@ -24,7 +24,7 @@ function numbers(name: string, order: string[], values: readonly (number | reado
 describe('a table of the bench', () => {
   test('takes floor, rivals and ours in turn, drops the warm-up, and gives medians and ratios', async () => {
     const order: string[] = [];
-    const rival: Rival = { name: 'other', runs: { calls: numbers('other', order, [99, 4, 2, 3]) } };
+    const rival: Rival = { name: 'other', version: '1', runs: { calls: numbers('other', order, [99, 4, 2, 3]) } };
     const workload = {
       name: 'calls',
       unit: 'calls/s',
@@ -62,7 +62,7 @@ describe('a table of the bench', () => {
       floor: numbers('floor', order, [[1, 10]]),
       ours: numbers('ours', order, [[2, 40]]),
     };
-    const rival: Rival = { name: 'other', runs: { late_p50: numbers('other', order, [[4, 20]]) } };
+    const rival: Rival = { name: 'other', version: '1', runs: { late_p50: numbers('other', order, [[4, 20]]) } };
     const options = { rounds: 1, rivals: [rival], onRow: (row: BenchRow) => told.push(row.name) };
     const { rows } = await runTable('late', [workload], options);
     expect(told).toEqual(['late_p50', 'late_p99']);
@@ -101,9 +101,9 @@ describe('a table of the bench', () => {
   test('lets a slow rival run once, and goes on without one that fails', async () => {
     const order: string[] = [];
     const failures: string[] = [];
-    const slow: Rival = { name: 'slow', runs: { calls: numbers('slow', order, [2]) }, slow: ['calls'] };
-    const broken: Rival = { name: 'broken', runs: { calls: numbers('broken', order, []) } };
-    const stranger: Rival = { name: 'stranger', runs: { casts: numbers('stranger', order, [1]) } };
+    const slow: Rival = { name: 'slow', version: '1', runs: { calls: numbers('slow', order, [2]) }, slow: ['calls'] };
+    const broken: Rival = { name: 'broken', version: '1', runs: { calls: numbers('broken', order, []) } };
+    const stranger: Rival = { name: 'stranger', version: '1', runs: { casts: numbers('stranger', order, [1]) } };
     const workload = { name: 'calls', unit: '1/s', ours: numbers('ours', order, [1]) };
     const { rows } = await runTable('calls', [workload], {
       rounds: 2,
@@ -125,16 +125,16 @@ describe('a row of the bench as text', () => {
   const row: BenchRow = { name: 'calls', unit: 'calls/s', value: 2_550_000, spread: [2_000_000, 3_000_000] };
 
   test('is one line with value, unit and spread, and floor, ratio and target where there are any', () => {
-    expect(formatRow(row)).toBe('calls                           2.55 M calls/s    [2.00 M to 3.00 M]');
+    expect(formatRow(row)).toBe('calls                           2.55 M calls/s       [2.00 M to 3.00 M]');
     expect(formatRow({ ...row, floor: 5_100_000, ratio: 0.5, target: 'half' })).toBe(
-      'calls                           2.55 M calls/s    [2.00 M to 3.00 M]  floor 5.10 M  ratio 0.50  (half)',
+      'calls                           2.55 M calls/s       [2.00 M to 3.00 M]  floor 5.10 M  ratio 0.50  (half)',
     );
   });
 
   test('has a line below for each rival', () => {
     const rivals = [{ name: 'BEAM', value: 510_000, spread: [500_000, 520_000] as const, ratio: 5 }];
     expect(formatRow({ ...row, rivals }).split('\n')[1]).toBe(
-      '  beside BEAM                  510.0 k calls/s    [500.0 k to 520.0 k]  ratio 5.00',
+      '  beside BEAM                  510.0 k calls/s       [500.0 k to 520.0 k]  ratio 5.00',
     );
   });
 
