@@ -18,8 +18,12 @@ export const ACTORS_FOLDER = 'bench/rivals/actors';
  * The rivals that are there.
  *
  * @param say - told in a line who is there, in what version, and for each who is not, how to get it.
+ * @param folder - where the libraries are installed.
  */
-export async function findRivals(say: (line: string) => void): Promise<readonly Rival[]> {
+export async function findRivals(
+  say: (line: string) => void,
+  folder: string = ACTORS_FOLDER,
+): Promise<readonly Rival[]> {
   const rivals: Rival[] = [];
   if (!isOnPath('elixir')) say('no BEAM beside ours: put elixir on the PATH (Debian: apt-get install elixir)');
   else
@@ -28,7 +32,10 @@ export async function findRivals(say: (line: string) => void): Promise<readonly 
       (error: Error) => say(`no BEAM beside ours: ${error.message}`),
     );
   try {
-    rivals.push(xstateRival(...(await load<XState>('xstate'))), nactRival(...(await load<Nact>('nact'))));
+    rivals.push(
+      xstateRival(...(await load<XState>(folder, 'xstate'))),
+      nactRival(...(await load<Nact>(folder, 'nact'))),
+    );
   } catch (error) {
     const code = (error as { code?: string }).code ?? (error as Error).message;
     say(`no xstate and nact beside ours (${code}): npm ci --prefix ${ACTORS_FOLDER}`);
@@ -37,9 +44,9 @@ export async function findRivals(say: (line: string) => void): Promise<readonly 
   return rivals;
 }
 
-async function load<T>(name: string): Promise<[module: T, version: string]> {
-  const folder = resolve(ACTORS_FOLDER);
+async function load<T>(folder: string, name: string): Promise<[module: T, version: string]> {
   const { resolve: find } = createRequire(resolve(folder, 'package.json'));
+  // Read first: `find` would also take a library that is installed further up.
   const { version } = JSON.parse(readFileSync(resolve(folder, 'node_modules', name, 'package.json'), 'utf8')) as {
     version: string;
   };
