@@ -45,6 +45,7 @@ export const P2P_ERROR_CODES = [
   'HANDSHAKE_TIMEOUT',
   /** As many inbound peers as allowed are connected. */
   'INBOUND_MAX',
+  'INBOUND_PER_HOST_MAX',
   /** The peer is of another network or block version, or has no channel in common. */
   'INCOMPATIBLE',
   /** Remote fault: a message of a channel does not decode. */

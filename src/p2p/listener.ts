@@ -1,5 +1,6 @@
 /** Listener: accepts connections of others and starts a reader for each, as many as allowed. */
 import { GenServer } from '../actors/gen-server.ts';
+import { asProcess } from '../actors/process.ts';
 import type { Protocol } from '../actors/protocol.ts';
 import { describeReason } from '../base/errors.ts';
 import type { PublicKey } from '../crypto/keys.ts';
@@ -9,6 +10,7 @@ import type { ByteStream, TransportListener } from '../net/transport.ts';
 import type { DynamicSupervisor } from '../supervisor/dynamic-supervisor.ts';
 import { SupervisorError } from '../supervisor/errors.ts';
 import { P2pError } from './errors.ts';
+import { hostOf, type InboundHosts } from './inbound-hosts.ts';
 import { type NodeContext, noteFault } from './node-context.ts';
 import { Reader } from './reader.ts';
 import { RequestRole } from './request-role.ts';
@@ -19,6 +21,8 @@ export interface ListenerOptions {
   readonly address: NetAddress;
   /** Where the readers of accepted connections live. */
   readonly inbound: DynamicSupervisor;
+  /** Their hosts. */
+  readonly hosts: InboundHosts;
   /** Told of the sender of every request that verified. */
   readonly wakeUp: (publicKey: PublicKey) => void;
 }
@@ -56,27 +60,36 @@ export class Listener extends GenServer<ListenerState, Protocol, [ListenerOption
   }
 }
 
-function accept({ context, inbound, wakeUp }: ListenerOptions, stream: ByteStream): void {
+function accept({ context, inbound, hosts, wakeUp }: ListenerOptions, stream: ByteStream): void {
   const { counters, limits, logger } = context;
   const { remoteAddress } = stream;
-  const refuse = (): void => {
+  const host = hostOf(remoteAddress);
+  const refuse = (code: 'FLOOD' | 'INBOUND_PER_HOST_MAX', what: string): void => {
     counters.inboundRefused += 1;
-    const text = `${remoteAddress} refused: ${limits.inboundConnectionsMax} connections are open already`;
-    noteFault(context, remoteAddress, undefined, new P2pError('FLOOD', text));
+    noteFault(context, remoteAddress, undefined, new P2pError(code, `${remoteAddress} refused: ${what} already`));
     stream.destroy();
   };
+  const refuseFull = (): void => refuse('FLOOD', `${limits.inboundConnectionsMax} connections are open`);
   if (inbound.childCount >= limits.inboundConnectionsMax) {
-    refuse();
+    refuseFull();
+    return;
+  }
+  if (!hosts.take(host)) {
+    refuse('INBOUND_PER_HOST_MAX', `${limits.inboundPerHostMax} connections of its host are open`);
     return;
   }
   const role = new RequestRole(context, wakeUp);
   inbound.startChild(Reader.childSpec('reader', [context, stream, role], { restart: 'temporary' })).then(
-    () => {
+    (pid) => {
       counters.inboundAccepted += 1;
+      const reader = asProcess(pid);
+      if (reader.isAlive) reader.onExit(() => hosts.release(host));
+      else hosts.release(host);
     },
     (error) => {
+      hosts.release(host);
       // Of several in one turn, the last ones can find the room taken by the first.
-      if (error instanceof SupervisorError && error.code === 'MAX_CHILDREN') refuse();
+      if (error instanceof SupervisorError && error.code === 'MAX_CHILDREN') refuseFull();
       else {
         logger.warn('an accepted connection was dropped', { remoteAddress, reason: describeReason(error) });
         stream.destroy();

@@ -72,14 +72,11 @@ export class Messaging {
       const { code, peerId } = error;
       if (code === 'DUPLICATE_ID') this.dialer.crossed(peerId);
       if (isOutbound) return;
-      if (code === 'INBOUND_MAX') {
+      if (code === 'INBOUND_MAX' || code === 'INBOUND_PER_HOST_MAX') {
         context.counters.inboundRefused += 1;
-        noteFault(
-          context,
-          remoteAddress,
-          undefined,
-          new P2pError('FLOOD', `${remoteAddress} refused: ${error.message}`),
-        );
+        const said = code === 'INBOUND_MAX' ? 'FLOOD' : code;
+        const refusal = new P2pError(said, `${remoteAddress} refused: ${error.message}`, { cause: error });
+        noteFault(context, remoteAddress, undefined, refusal);
       } else if (isFault(error)) noteFault(context, remoteAddress, undefined, error);
     });
     started.on('stopped', () => {
@@ -113,6 +110,7 @@ function switchOptions(context: NodeContext, messaging: MessagingReactor): Switc
     ...(at === undefined ? {} : { listen: at }),
     allowDuplicateIp: true,
     inboundPeersMax: inboundConnectionsMax,
+    inboundPerHostMax: limits.inboundPerHostMax,
     outboundPeersMax: Math.min(peersMax, remotesMax),
     dialsMax: Math.min(peersMax, remotesMax),
     handshakesMax: Math.min(handshakesMax, inboundConnectionsMax),

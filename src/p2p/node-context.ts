@@ -41,7 +41,7 @@ export interface NodeCounters {
   inboundAccepted: number;
   /** Connections open that others made. */
   inboundOpen: number;
-  /** Connections closed at the door because too many were open. */
+  /** Connections closed at the door because too many were open, or too many of their host. */
   inboundRefused: number;
   /** Requests that verified and decoded. */
   requestsReceived: number;

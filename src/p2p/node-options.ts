@@ -59,6 +59,11 @@ export interface NodeLimits {
   readonly inboundFrameBytesMax: number;
   /** Accepted connections at a time; one more is closed at once. Default 1024. */
   readonly inboundConnectionsMax: number;
+  /**
+   * Of those, the ones of one host, an IPv4 address or an IPv6 /64; one more is closed at once. Default 256: nobody takes more
+   * than a quarter of the room from one place.
+   */
+  readonly inboundPerHostMax: number;
   /** An accepted connection on which no whole frame arrives for that long is closed, in ms; a heartbeat is a frame. Default 60 000. */
   readonly inboundIdleTimeoutMs: number;
   /** Requests of one accepted connection in work at a time; then it is not read from until half are answered. Default 256. */
@@ -95,6 +100,7 @@ export const NODE_LIMITS: {
   frameBytesMax: [FRAME_BYTES_MAX_DEFAULT, 64, 2_147_483_647],
   inboundFrameBytesMax: [4_194_304, 64, 2_147_483_647],
   inboundConnectionsMax: [1024, 1, 65_536],
+  inboundPerHostMax: [256, 1, 65_536],
   inboundIdleTimeoutMs: [60_000, 1, 86_400_000],
   requestsPerConnectionMax: [256, 1, 65_536],
   serviceTimeoutMs: [5000, 1, 3_600_000],

@@ -11,6 +11,7 @@ import { DynamicSupervisor } from '../supervisor/dynamic-supervisor.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import type { ConnectionRef } from './connection.ts';
 import { causeOf } from './errors.ts';
+import { InboundHosts } from './inbound-hosts.ts';
 import { Listener } from './listener.ts';
 import { Messaging } from './messaging-switch.ts';
 import type { NodeContext, RegistryKey } from './node-context.ts';
@@ -101,7 +102,9 @@ function remoteSpecs(context: NodeContext, wanted: Map<string, WantedRemote>): C
 
 /** Inbound, listener: the accepted connections of the Archethic wire. */
 function inboundSpecs(context: NodeContext, wakeUp: (publicKey: PublicKey) => void): ChildSpec[] {
-  const { inboundConnectionsMax } = context.limits;
+  const { inboundConnectionsMax, inboundPerHostMax } = context.limits;
+  // Outlives the listener, as the connections do.
+  const hosts = new InboundHosts(inboundPerHostMax);
   let inbound: DynamicSupervisor | undefined;
   const specs: ChildSpec[] = [
     supervisorSpec('inbound', async (start) => {
@@ -113,7 +116,7 @@ function inboundSpecs(context: NodeContext, wakeUp: (publicKey: PublicKey) => vo
   if (address === undefined) return specs;
   specs.push(
     worker('listener', (start) =>
-      startServer(Listener, [{ context, address, inbound: inbound as DynamicSupervisor, wakeUp }], start),
+      startServer(Listener, [{ context, address, inbound: inbound as DynamicSupervisor, hosts, wakeUp }], start),
     ),
   );
   return specs;

@@ -9,8 +9,8 @@ import type { Pid } from '../actors/pid.ts';
 import { describeReason } from '../base/errors.ts';
 import { formatHostPort, type NodeAddress } from '../codec/cometbft-address.ts';
 import { MConnection } from '../net/mconnection.ts';
-import { parseNetAddress } from '../net/net-address.ts';
 import type { ByteStream } from '../net/transport.ts';
+import { hostOf } from './inbound-hosts.ts';
 import { Peer } from './peer.ts';
 import { runFilters } from './peer-filter.ts';
 import { formatChannelId } from './reactor-channel.ts';
@@ -355,15 +355,6 @@ export class PeerRound {
     if (!this.#isHandshake) return;
     this.#isHandshake = false;
     this.#context.handshakeCount -= 1;
-  }
-}
-
-/** The host of an address as a transport writes it: what stands for an IP address here. */
-function hostOf(remoteAddress: string): string {
-  try {
-    return parseNetAddress(remoteAddress).host;
-  } catch {
-    return remoteAddress;
   }
 }
 

@@ -6,12 +6,14 @@
  * An id stays claimed while its peer is removed: a new connection of the same peer cannot reach `initPeer` before the last
  * `removePeer` of the old one (upstream's TestSwitchInitPeerIsNotCalledBeforeRemovePeer).
  */
+import { InboundHosts } from './inbound-hosts.ts';
 import { MutablePeerSet } from './peer-set.ts';
 import { SwitchError } from './switch-errors.ts';
 
 /** The limits a {@link PeerTable} holds. @internal */
 export interface PeerTableLimits {
   readonly inboundPeersMax: number;
+  readonly inboundPerHostMax: number;
   readonly outboundPeersMax: number;
   readonly dialsMax: number;
   readonly allowDuplicateIp: boolean;
@@ -29,14 +31,16 @@ export class PeerTable {
   /** Ids that are never refused by a limit, in either direction. */
   readonly unconditionalIds: Set<string> = new Set();
   readonly #limits: PeerTableLimits;
-  /** Connections by remote address, with their IP: from before the handshake until they are over. */
-  readonly #connections = new Map<string, string>();
+  /** Connections by remote address: from before the handshake until they are over. */
+  readonly #connections = new Map<string, { readonly ip: string; readonly isOutbound: boolean }>();
+  readonly #inboundHosts: InboundHosts;
   readonly #ids = new Map<string, IdClaim>();
   /** Ids that are dialed or wait for it, with the host they are dialed at. */
   readonly #dials = new Map<string, { readonly host: string; readonly isCounted: boolean; isConnected: boolean }>();
 
   constructor(limits: PeerTableLimits) {
     this.#limits = limits;
+    this.#inboundHosts = new InboundHosts(limits.inboundPerHostMax);
   }
 
   /** Peers that dialed us and count against the limit. */
@@ -57,7 +61,7 @@ export class PeerTable {
   }
 
   /** Claims a connection's address before its handshake; `p2p/transport.go filterConn`. */
-  claimConnection(remoteAddress: string, ip: string): SwitchError | undefined {
+  claimConnection(remoteAddress: string, ip: string, isOutbound: boolean): SwitchError | undefined {
     const details = { remoteAddress };
     if (this.#connections.has(remoteAddress)) {
       return new SwitchError('DUPLICATE_CONN', `duplicate CONN<${remoteAddress}>`, details);
@@ -66,12 +70,19 @@ export class PeerTable {
       const text = `filtered CONN<${remoteAddress}>: ip<${ip}> already connected`;
       return new SwitchError('DUPLICATE_IP', text, details);
     }
-    this.#connections.set(remoteAddress, ip);
+    if (!isOutbound && !this.#inboundHosts.take(ip)) {
+      const text = `filtered CONN<${remoteAddress}>: ${this.#limits.inboundPerHostMax} connections of its host are open`;
+      return new SwitchError('INBOUND_PER_HOST_MAX', text, details);
+    }
+    this.#connections.set(remoteAddress, { ip, isOutbound });
     return undefined;
   }
 
   releaseConnection(remoteAddress: string): void {
+    const connection = this.#connections.get(remoteAddress);
+    if (connection === undefined) return;
     this.#connections.delete(remoteAddress);
+    if (!connection.isOutbound) this.#inboundHosts.release(connection.ip);
   }
 
   /** Claims the id of a connection whose handshake is over. */
@@ -150,7 +161,7 @@ export class PeerTable {
   }
 
   #hasIp(ip: string): boolean {
-    for (const known of this.#connections.values()) if (known === ip) return true;
+    for (const known of this.#connections.values()) if (known.ip === ip) return true;
     return false;
   }
 

@@ -30,6 +30,11 @@ export const REACTORS_MAX: number = NODE_INFO_CHANNELS_MAX;
 export interface SwitchLimits {
   /** Peers that dialed us. Default 40. */
   readonly inboundPeersMax: number;
+  /**
+   * Connections that one host has made, those in their handshake included; a host is an IPv4 address or an IPv6 /64. Only
+   * with `allowDuplicateIp`: without it the second one is refused. Default 16. Upstream has no such bound.
+   */
+  readonly inboundPerHostMax: number;
   /** Peers that we dialed, persistent ones not counted. Default 10. Upstream leaves this to PEX. */
   readonly outboundPeersMax: number;
   /** Nodes dialed, waiting for a dial, or connected by one, persistent ones included. Default 1024. */
@@ -63,6 +68,7 @@ export const SWITCH_LIMITS: {
   readonly [K in keyof SwitchLimits]: readonly [standard: number, least: number, most: number];
 } = {
   inboundPeersMax: [40, 0, 65_536],
+  inboundPerHostMax: [16, 1, 65_536],
   outboundPeersMax: [10, 0, 65_536],
   dialsMax: [1024, 1, 65_536],
   handshakesMax: [64, 1, 65_536],
@@ -95,7 +101,7 @@ export interface SwitchOptions extends NodeInfoOptions, Partial<SwitchLimits> {
   readonly persistentPeers?: readonly (string | NodeAddress)[];
   /** Ids that no limit holds back. */
   readonly unconditionalPeerIds?: readonly string[];
-  /** Several connections with one IP address. Default false. */
+  /** Several connections with one IP address, as many inbound ones as `inboundPerHostMax` says. Default false. */
   readonly allowDuplicateIp?: boolean;
   /** Run before each handshake. */
   readonly connectionFilters?: readonly ConnectionFilter[];

@@ -269,6 +269,41 @@ describe.each(ARENAS)('a hostile client %s', { timeout: ARENA_TIMEOUT_MS }, (_ar
     await arena.stop();
   });
 
+  it('a flood of connections from one host: it gets as many as one may have, others come in, and it again when it lets go', async () => {
+    const arena = makeArena();
+    const victim = await arena.node('victim', { inboundPerHostMax: 3 });
+    const remote = await (await arena.node('friend')).connect(victim.peer);
+    await arena.until(() => remote.state === 'connected' && victim.stats().inboundOpen === 1);
+    const roomCount = arena.name === 'memory' ? 3 : 2; // on real sockets the friend is of the same host
+    const faults: string[] = [];
+    victim.on('fault', ({ remoteAddress, error }) => void faults.push(`${error.code} ${remoteAddress}`));
+    const dial = async (): Promise<RawConnection> => {
+      const pending = outcomeOf(arena.dial(victim, undefined, 'crowd'));
+      await arena.until(() => pending.isSettled);
+      return pending.value as RawConnection;
+    };
+    const crowd = await Promise.all(Array.from({ length: 10 }, dial));
+    const isOpen = (one: RawConnection): boolean => one.closed === undefined;
+    await arena.until(() => crowd.filter(isOpen).length === roomCount);
+    const refused = crowd.filter((one) => !isOpen(one)).map((one) => `INBOUND_PER_HOST_MAX ${one.stream.localAddress}`);
+    expect(faults.sort()).toEqual(refused.sort());
+    expect(victim.stats()).toMatchObject({
+      inboundOpen: roomCount + 1,
+      inboundRefused: refused.length,
+      faultsByCode: { INBOUND_PER_HOST_MAX: refused.length },
+    });
+    const call = outcomeOf(remote.call(Ping, {}, PATIENT));
+    await arena.until(() => call.isSettled);
+    expect(call.value).toMatchObject({ name: 'Ok' });
+    crowd.find(isOpen)?.stream.destroy();
+    await arena.until(() => victim.stats().inboundOpen === roomCount);
+    const late = await dial();
+    late.send(victim.publicKey, 5, PING);
+    await arena.until(() => late.messages.length === 1);
+    expect(late.messages[0]).toMatchObject({ messageId: 5, value: { name: 'Ok' } });
+    await arena.stop();
+  });
+
   it('good requests before a fault are answered or lost, those behind it are not served', async () => {
     const arena = makeArena();
     const victim = await arena.node('victim');

@@ -23,8 +23,8 @@ export interface Arena {
   key(): KeyPair;
   node(host: string, options?: TestNodeOptions): Promise<NodeSupervisor>;
   processCount(node: NodeSupervisor): number;
-  /** A raw connection to a node. */
-  dial(node: NodeSupervisor, identity?: KeyPair): Promise<RawConnection>;
+  /** A raw connection to a node, in memory from `host` or another one each time. */
+  dial(node: NodeSupervisor, identity?: KeyPair, host?: string): Promise<RawConnection>;
   /** A raw listener. */
   server(host: string, identity?: KeyPair): Promise<RawServer>;
   /** Lets time pass until it holds. */
@@ -43,7 +43,7 @@ export function memoryArena(wire: Wire = 'archethic'): Arena {
     key: () => world.key(),
     node: (host, options) => world.node(host, options),
     processCount: (node) => world.systemOf(node).processCount,
-    dial: (node, identity) => world.dial(`evil${hosts++}`, node.address, identity),
+    dial: (node, identity, host) => world.dial(host ?? `evil${hosts++}`, node.address, identity),
     server: (host, identity) => world.server(host, identity),
     until: (isDone) => world.clock.advanceUntil(isDone, 200_000),
     timerCount: () => world.clock.timerCount,

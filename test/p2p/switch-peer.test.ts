@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { InboundHosts } from '../../src/p2p/inbound-hosts.ts';
 import { PEER_VALUES_MAX } from '../../src/p2p/peer.ts';
 import { PeerTable } from '../../src/p2p/peer-table.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
@@ -89,18 +90,59 @@ describe('the peer set (peer_set_test.go)', () => {
 
 describe('claims', () => {
   const make = (): PeerTable =>
-    new PeerTable({ inboundPeersMax: 2, outboundPeersMax: 2, dialsMax: 3, allowDuplicateIp: false });
+    new PeerTable({
+      inboundPeersMax: 2,
+      inboundPerHostMax: 3,
+      outboundPeersMax: 2,
+      dialsMax: 3,
+      allowDuplicateIp: false,
+    });
   const id = (n: number): string => String(n).repeat(40);
 
   test('on an address and on an IP are held by one connection until it gives them back', () => {
     const table = make();
-    expect(table.claimConnection('tcp://1.1.1.1:5', '1.1.1.1')).toBeUndefined();
-    expect(table.claimConnection('tcp://1.1.1.1:5', '1.1.1.1')).toMatchObject({ code: 'DUPLICATE_CONN' });
-    expect(table.claimConnection('tcp://1.1.1.1:6', '1.1.1.1')).toMatchObject({ code: 'DUPLICATE_IP' });
-    expect(table.claimConnection('tcp://2.2.2.2:6', '2.2.2.2')).toBeUndefined();
+    expect(table.claimConnection('tcp://1.1.1.1:5', '1.1.1.1', false)).toBeUndefined();
+    expect(table.claimConnection('tcp://1.1.1.1:5', '1.1.1.1', false)).toMatchObject({ code: 'DUPLICATE_CONN' });
+    expect(table.claimConnection('tcp://1.1.1.1:6', '1.1.1.1', false)).toMatchObject({ code: 'DUPLICATE_IP' });
+    expect(table.claimConnection('tcp://2.2.2.2:6', '2.2.2.2', false)).toBeUndefined();
     expect(table.connectionCount).toBe(2);
     table.releaseConnection('tcp://1.1.1.1:5');
-    expect(table.claimConnection('tcp://1.1.1.1:6', '1.1.1.1')).toBeUndefined();
+    expect(table.claimConnection('tcp://1.1.1.1:6', '1.1.1.1', false)).toBeUndefined();
+  });
+
+  test('on inbound connections of one host end at the limit, whatever its port or place in an IPv6 network', () => {
+    const table = new PeerTable({
+      inboundPeersMax: 9,
+      inboundPerHostMax: 2,
+      outboundPeersMax: 9,
+      dialsMax: 9,
+      allowDuplicateIp: true,
+    });
+    const claim = (ip: string, port: number, isOutbound = false): string =>
+      table.claimConnection(`tcp://${ip}:${port}`, ip, isOutbound)?.code ?? 'claimed';
+    expect([1, 2, 3].map((port) => claim('1.1.1.1', port))).toEqual(['claimed', 'claimed', 'INBOUND_PER_HOST_MAX']);
+    expect(claim('::ffff:1.1.1.1', 4)).toBe('INBOUND_PER_HOST_MAX');
+    expect(claim('1.1.1.1', 5, true)).toBe('claimed'); // where we dial is our choice
+    expect(claim('1.1.1.2', 1)).toBe('claimed');
+    const six = ['2001:db8:1:2::1', '2001:db8:1:2:ffff::', '2001:db8:1:2::3', '2001:db8:1:3::1', 'fe80::1%eth0'];
+    expect(six.map((ip) => claim(ip, 1))).toEqual(['claimed', 'claimed', 'INBOUND_PER_HOST_MAX', 'claimed', 'claimed']);
+    // One that was refused holds nothing, and one that is over gives its place back, once.
+    table.releaseConnection('tcp://1.1.1.1:3');
+    expect(claim('1.1.1.1', 6)).toBe('INBOUND_PER_HOST_MAX');
+    table.releaseConnection('tcp://1.1.1.1:5');
+    expect(claim('1.1.1.1', 6)).toBe('INBOUND_PER_HOST_MAX');
+    table.releaseConnection('tcp://1.1.1.1:1');
+    table.releaseConnection('tcp://1.1.1.1:1');
+    expect([claim('1.1.1.1', 6), claim('1.1.1.1', 7)]).toEqual(['claimed', 'INBOUND_PER_HOST_MAX']);
+  });
+
+  test('keep no host in mind that has no connection', () => {
+    const hosts = new InboundHosts(1);
+    expect([hosts.take('a'), hosts.take('a'), hosts.take('b'), hosts.hostCount]).toEqual([true, false, true, 2]);
+    hosts.release('a');
+    hosts.release('a');
+    hosts.release('c');
+    expect([hosts.hostCount, hosts.take('a')]).toEqual([1, true]);
   });
 
   test('on inbound ids end at the limit; outbound and unconditional ones do not count', () => {
@@ -135,7 +177,7 @@ describe('claims', () => {
 
   test('say whether a node is dialed or there, by id or by IP', () => {
     const table = make();
-    table.claimConnection('tcp://1.1.1.1:5', '1.1.1.1');
+    table.claimConnection('tcp://1.1.1.1:5', '1.1.1.1', false);
     table.claimId(id(1), false, 'x');
     expect(table.isDialingOrExisting(id(1), 'elsewhere')).toBe(true);
     expect(table.isDialingOrExisting(id(2), '1.1.1.1')).toBe(true);

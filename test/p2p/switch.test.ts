@@ -167,6 +167,29 @@ describe('admission', () => {
     }
   });
 
+  test('where several connections of a host are allowed, one more than may be is refused before a byte is said', async () => {
+    const b = await world.switch('b', { allowDuplicateIp: true, inboundPerHostMax: 2 });
+    const events = eventsOf(b);
+    const dial = async (host: string): Promise<Sink> =>
+      new Sink(await world.wait(world.network.transport(host).dial(b.address!, { timeoutMs: 1000 })));
+    const [first, , third] = [await dial('bad'), await dial('bad'), await dial('bad')];
+    await world.clock.advance(10);
+    expect([third?.bytes, third?.closed?.reason?.code, events]).toEqual([
+      [],
+      'RESET',
+      ['rejected in INBOUND_PER_HOST_MAX'],
+    ]);
+    expect(b.stats()).toMatchObject({ handshakes: 2, reasons: { INBOUND_PER_HOST_MAX: 1 } });
+    // Others come in meanwhile, and so does the host when it has let go of one.
+    const good = await world.switch('good');
+    await world.wait(good.dialPeer(b.nodeAddress as string));
+    first?.stream.destroy();
+    await world.clock.advance(10);
+    await dial('bad');
+    await world.clock.advance(10);
+    expect(b.stats()).toMatchObject({ handshakes: 2, reasons: { INBOUND_PER_HOST_MAX: 1 } });
+  });
+
   test('a peer filter sees who comes and refuses with its reason (PeerFilter)', async () => {
     const seen: string[] = [];
     const b = await world.switch('b', {
