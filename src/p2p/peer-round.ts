@@ -154,7 +154,7 @@ export class PeerRound {
     const stream = this.#stream as ByteStream;
     const { remoteAddress } = stream;
     const candidate = { remoteAddress, ip: hostOf(remoteAddress), isOutbound: this.isOutbound };
-    const refusal = table.claimConnection(remoteAddress, candidate.ip);
+    const refusal = table.claimConnection(remoteAddress, candidate.ip, this.isOutbound);
     if (refusal !== undefined) throw refusal;
     this.#claimedAddress = remoteAddress;
     await runFilters(
