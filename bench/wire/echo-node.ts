@@ -25,6 +25,7 @@ const messages = archethicMessages.extend([Echo, Echoed]) as unknown as MessageC
 const operations = cryptoOperations(engine, 'ed25519');
 const node = await NodeSupervisor.startLink({
   identity,
+  wire: 'archethic',
   messages,
   listen: 'tcp://127.0.0.1:0',
   requestsPerConnectionMax: 4096,

@@ -65,7 +65,7 @@ async function connectEnds(): Promise<Ends> {
   const engine = defaultEngine();
   const messages = archethicMessages.extend([Echo, Echoed]) as unknown as MessageCatalog;
   const identity = engine.generateKeyPair(systemRandom);
-  const node = await NodeSupervisor.startLink({ identity, messages, maxInFlight: 4096 });
+  const node = await NodeSupervisor.startLink({ identity, wire: 'archethic', messages, maxInFlight: 4096 });
   const remote = await node.connect(first.peer);
   await remote.connected();
   const stop = async (): Promise<void> => {

@@ -2,12 +2,13 @@
 import { CodedError } from '../base/errors.ts';
 import type { Json } from '../codec/json-form.ts';
 import type { MessageType } from '../codec/message.ts';
-import { NetError } from '../net/errors.ts';
+import type { PublicKey } from '../crypto/keys.ts';
 import { formatNetAddress } from '../net/net-address.ts';
 import { P2pError } from '../p2p/errors.ts';
-import { NODE_LIMITS, WIRES } from '../p2p/node-options.ts';
+import { NODE_LIMITS, WIRE_DEFAULT, WIRES } from '../p2p/node-options.ts';
 import { NodeSupervisor } from '../p2p/node-supervisor.ts';
 import { type PeerAddress, parsePeerAddress } from '../p2p/peer-address.ts';
+import { SwitchError } from '../p2p/switch-errors.ts';
 import { type Command, choice, command, EXIT_OK, number, text, usage } from './command-line.ts';
 import { CliError } from './errors.ts';
 import { readKeyFile } from './key-file.ts';
@@ -39,7 +40,7 @@ export const callCommand: Command = command({
   ],
   options: {
     key: text('FILE', 'key file to sign with (default: a new ed25519 key)'),
-    wire: choice('WIRE', 'how the node there speaks', WIRES, 'archethic'),
+    wire: choice('WIRE', 'how the node there speaks', WIRES, WIRE_DEFAULT),
     timeout: number('MS', 'how long to wait for the reply, in ms', {
       min: TIMEOUT_MS_MIN,
       max: TIMEOUT_MS_MAX,
@@ -100,7 +101,7 @@ async function callOnce(
   });
   // A node goes on dialling; who waits at a terminal wants to know at once.
   const unreachable = new Promise<never>((_, reject) => {
-    node.on('dialFailed', ({ reason }) => reject(dialFailure(reason, at)));
+    node.on('dialFailed', ({ reason }) => reject(dialFailure(reason, at, peer.publicKey)));
   });
   const call = async (): Promise<{ readonly name: string; readonly fields: unknown }> => {
     const remote = await node.connect(peer);
@@ -113,16 +114,29 @@ async function callOnce(
   }
 }
 
-/** The line for a dial that failed. @internal */
-export function dialFailure(reason: unknown, at: string): CliError {
-  const code = reason instanceof NetError ? reason.code : undefined;
-  let why = reason instanceof Error ? reason.message : 'the dial failed';
-  if (code === 'CONNECTION_REFUSED') why = 'nobody listens there: start the node, or check host and port';
-  else if (code === 'UNREACHABLE') why = 'the host does not exist or there is no way to it: check the address';
-  else if (code === 'DIAL_TIMEOUT')
-    why = 'no answer to the connection request: give it longer with --timeout, or check address and firewalls';
-  return new CliError('CALL_FAILED', `cannot reach ${at}: ${why}`, { cause: reason });
+/** The line for a dial that failed, or a connection that was not to be. @internal */
+export function dialFailure(reason: unknown, at: string, publicKey: PublicKey): CliError {
+  const standard = reason instanceof Error ? reason.message : 'the dial failed';
+  const why = DIAL_FAILURES[(reason as { readonly code?: string } | undefined)?.code ?? ''] ?? standard;
+  // Another id than the one that was dialled has been proven: somebody is there, and it is somebody else.
+  const isOther = reason instanceof SwitchError && reason.code === 'AUTH_FAILURE' && reason.peerId !== undefined;
+  const text = isOther ? `another node is there: ${publicKey} is not its key, look at the line it printed` : why;
+  return new CliError('CALL_FAILED', `cannot reach ${at}: ${text}`, { cause: reason });
 }
+
+const OTHER_WIRE =
+  'what is there does not speak wire mconnection: give --wire archethic if that is a node of that wire';
+
+const DIAL_FAILURES: { readonly [code in string]?: string } = {
+  CONNECTION_REFUSED: 'nobody listens there: start the node, or check host and port',
+  UNREACHABLE: 'the host does not exist or there is no way to it: check the address',
+  DIAL_TIMEOUT: 'no answer to the connection request: give it longer with --timeout, or check address and firewalls',
+  AUTH_FAILURE: OTHER_WIRE,
+  HANDSHAKE_FAILED: OTHER_WIRE,
+  HANDSHAKE_TIMEOUT: OTHER_WIRE,
+  INCOMPATIBLE: 'what is there is no genmesh node, or one of another network',
+  PEER_CLOSED: 'it closed the connection: it may be full, or have one with this key already; try again',
+};
 
 interface CallFacts {
   readonly name: string;
@@ -137,10 +151,12 @@ function callFailure(error: unknown, { name, at, peer, timeoutMs, fault }: CallF
   let why = error.message;
   if (error.code === 'TIMEOUT') {
     why = `${name} to ${at} got no reply in ${timeoutMs} ms: give it longer with --timeout, or look at the node there`;
+  } else if (error.code === 'CLOSED' && fault?.code === 'FRAME_INVALID') {
+    why = `${name} to ${at} got what is no frame (${fault.message}): is the node there on wire mconnection?`;
   } else if (error.code === 'CLOSED' && fault !== undefined) {
     why = `${name} to ${at} got a reply that does not hold (${fault.message}): is ${peer.publicKey} the node there?`;
   } else if (error.code === 'CLOSED') {
-    why = `${name} to ${at} was not answered, the connection was closed: is ${peer.publicKey} the public key of the node there?`;
+    why = `${name} to ${at} was not answered, the connection was closed: is ${peer.publicKey} the public key of the node there, and archethic its wire?`;
   }
   return new CliError('CALL_FAILED', why, { cause: error });
 }

@@ -1,6 +1,6 @@
 /** `genmesh demo`: nodes in processes of their own that call each other over TCP, while one looks on. */
 import type { Timer } from '../base/clock.ts';
-import { WIRES, type Wire } from '../p2p/node-options.ts';
+import { WIRE_DEFAULT, WIRES, type Wire } from '../p2p/node-options.ts';
 import { type Command, choice, command, EXIT_OK, flag, number } from './command-line.ts';
 import { type DemoDisplay, LineDisplay, noDisplay, PageDisplay } from './demo-display.ts';
 import { DemoFleet } from './demo-fleet.ts';
@@ -63,7 +63,7 @@ export const demoCommand: Command = command({
       max: 10_000,
       standard: undefined,
     }),
-    wire: choice('WIRE', 'how they speak to each other', WIRES, 'archethic'),
+    wire: choice('WIRE', 'how they speak to each other', WIRES, WIRE_DEFAULT),
     'in-flight': number('N', 'calls under way from one node to one other; no more then', {
       min: 1,
       max: 1024,

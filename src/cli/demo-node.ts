@@ -106,7 +106,7 @@ class DemoNode {
         this.#node = await NodeSupervisor.startLink({
           identity,
           listen: start.listen,
-          ...(start.wire === undefined ? {} : { wire: start.wire }),
+          wire: start.wire,
           messages: cliMessages,
           clock,
           random,

@@ -27,8 +27,8 @@ export interface DemoStart {
   readonly privateKey: string;
   /** Where to listen; a started-again node gets the port it had. */
   readonly listen: string;
-  /** The same for all nodes of a demo; default `archethic`. */
-  readonly wire?: Wire;
+  /** The same for all nodes of a demo. */
+  readonly wire: Wire;
   /** Calls a second it makes, over all its peers. */
   readonly rate: number;
   /** Calls under way to one peer at a time. */

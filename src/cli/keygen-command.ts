@@ -9,7 +9,8 @@ export const SEED_BYTES_MAX = 65_536;
 
 const details: readonly string[] = [
   'Makes a key pair: at random, or always the same one from a seed. With --out it goes to a new file of mode 0600',
-  'and the public key is printed; without, the key file is printed, private key included.',
+  'and the public key is printed; without, the key file is printed, private key included. A node has an ed25519 key;',
+  'on wire archethic it may have one of another curve.',
   '',
   'A seed is bytes: an even number of hex digits stands for them, any other text for its UTF-8 bytes;',
   'hex:... and text:... say which is meant, - reads the bytes from standard input (others can see a command line).',

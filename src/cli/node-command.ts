@@ -7,7 +7,7 @@ import { NetError } from '../net/errors.ts';
 import { type NetAddress, parseNetAddress } from '../net/net-address.ts';
 import { builtInServices } from '../p2p/built-in-services.ts';
 import { P2pError } from '../p2p/errors.ts';
-import { NODE_LIMITS, WIRES, type Wire } from '../p2p/node-options.ts';
+import { NODE_LIMITS, WIRE_DEFAULT, WIRES, type Wire } from '../p2p/node-options.ts';
 import { NodeSupervisor } from '../p2p/node-supervisor.ts';
 import { formatPeerAddress, type PeerAddress, parsePeerAddress, parseSeeds } from '../p2p/peer-address.ts';
 import { type Command, choice, command, EXIT_OK, flag, quote, text, texts, usage } from './command-line.ts';
@@ -38,7 +38,7 @@ export const nodeCommand: Command = command({
     listen: text('ADDRESS', 'where to accept connections, tcp://host:port; port 0 takes a free one; needed'),
     peer: texts('PEER', 'a node to connect to, tcp://host:port:PUBLICKEYHEX', PEER_OPTIONS_MAX),
     peers: text('FILE', 'more nodes to connect to, a line ip:port:HEXKEY:tcp each; the node itself is left out'),
-    wire: choice('WIRE', 'how it speaks to others; both ends must agree', WIRES, 'archethic'),
+    wire: choice('WIRE', 'how it speaks to others; both ends must agree', WIRES, WIRE_DEFAULT),
     'log-level': choice('LEVEL', 'how much it tells', LOG_LEVELS, 'info'),
     json: flag('prints each line as a JSON object, on both outputs'),
   },
@@ -202,7 +202,8 @@ class HeldLines {
 export function requireEd25519(keys: readonly PublicKey[]): void {
   const other = keys.find(({ curve }) => curve !== 'ed25519');
   if (other === undefined) return;
-  throw usage(`option --wire mconnection takes ed25519 keys only: ${other} is of curve ${other.curve}`);
+  const remedy = 'make an ed25519 key with genmesh keygen, or give --wire archethic where the nodes speak that';
+  throw usage(`wire mconnection takes ed25519 keys only: ${other} is of curve ${other.curve}: ${remedy}`);
 }
 
 /** What to do when a node cannot listen; `undefined` for any other error. @internal */

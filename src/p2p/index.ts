@@ -28,6 +28,7 @@ export {
   type NodeLimitOptions,
   type NodeLimits,
   type NodeOptions,
+  WIRE_DEFAULT,
   WIRES,
   type Wire,
 } from './node-options.ts';

@@ -41,6 +41,8 @@ export class MessagingDialer implements LinkDialer {
   readonly #switch: () => SwitchHandle | undefined;
   /** By node id, so at most one a remote. */
   readonly #dials = new Map<string, Dial>();
+  /** Dials that wait for the switch; at most one a remote. */
+  readonly #awaitingSwitch = new Set<() => void>();
 
   constructor(context: NodeContext, reactor: () => MessagingReactor, getSwitch: () => SwitchHandle | undefined) {
     this.#context = context;
@@ -81,6 +83,11 @@ export class MessagingDialer implements LinkDialer {
     dial.arrived();
   }
 
+  /** The switch runs again. */
+  switchStarted(): void {
+    for (const goOn of [...this.#awaitingSwitch]) goOn();
+  }
+
   /** A connection of that peer was refused because there is another. */
   crossed(id: string | undefined): void {
     const dial = id === undefined ? undefined : this.#dials.get(id);
@@ -91,16 +98,18 @@ export class MessagingDialer implements LinkDialer {
     for (let attempt = 1; ; attempt += 1) {
       const standing = await this.#standing(id);
       if (standing !== undefined) return standing;
+      // A restart of the node's tables takes it away for a moment.
+      if (this.#switch() === undefined) await this.#switchBack(signal);
       const failure = await this.#dialOnce(id, peer);
       const link = await this.#standing(id);
       if (link !== undefined) return link;
       const { code } = failure as { readonly code?: string };
       if (code === 'DUPLICATE_ID' || code === 'ALREADY_DIALING') dial.isCrossed = true;
       // Refused after it knew us: its own dial, if it made one, is here in a moment.
-      if (!dial.isCrossed && code === 'PEER_CLOSED') await this.#arrival(dial, CROSSED_DIAL_PAUSE_MS);
+      if (!dial.isCrossed && code === 'PEER_CLOSED') await this.#arrival(dial, CROSSED_DIAL_PAUSE_MS, signal);
       if (!dial.isCrossed || attempt > CROSSED_DIALS_MAX || signal.aborted) throw failure;
       const isFirst = (this.#switch()?.id ?? '') < id;
-      await this.#arrival(dial, isFirst ? CROSSED_DIAL_PAUSE_MS * attempt : CROSSED_DIAL_WAIT_MS);
+      await this.#arrival(dial, isFirst ? CROSSED_DIAL_PAUSE_MS * attempt : CROSSED_DIAL_WAIT_MS, signal);
       if (signal.aborted) throw failure;
     }
   }
@@ -130,16 +139,36 @@ export class MessagingDialer implements LinkDialer {
   }
 
   /** Waits until a peer with that id is there, at most `waitMs`. */
-  #arrival(dial: Dial, waitMs: number): Promise<void> {
+  async #arrival(dial: Dial, waitMs: number, signal: AbortSignal): Promise<void> {
+    await this.#wait(waitMs, signal, (goOn) => {
+      dial.arrived = goOn;
+    });
+    dial.arrived = () => {};
+  }
+
+  /** Waits until the switch runs, at most as long as a dial may take. */
+  async #switchBack(signal: AbortSignal): Promise<void> {
+    let started = (): void => {};
+    await this.#wait(this.#context.limits.dialTimeoutMs, signal, (goOn) => {
+      started = goOn;
+      this.#awaitingSwitch.add(started);
+    });
+    this.#awaitingSwitch.delete(started);
+  }
+
+  /** Until what `arm` is given is called, `waitMs` have passed or the dial is given up. */
+  #wait(waitMs: number, signal: AbortSignal, arm: (goOn: () => void) => void): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
     const { clock } = this.#context;
     return new Promise((resolve) => {
-      const done = (): void => {
-        dial.arrived = () => {};
+      const goOn = (): void => {
         clock.clearTimer(timer);
+        signal.removeEventListener('abort', goOn);
         resolve();
       };
-      const timer = clock.setTimer(done, waitMs);
-      dial.arrived = done;
+      const timer = clock.setTimer(goOn, waitMs);
+      signal.addEventListener('abort', goOn, { once: true });
+      arm(goOn);
     });
   }
 }

@@ -117,6 +117,7 @@ export class MessagingReactor {
       noteFault(this.#context, link.remoteAddress, link.sender, cause);
     }
     requests.end();
+    if (link.isGreeted && link.sender !== undefined) this.#context.directory.disconnected(link.sender);
     link.end(endOf(reason));
   }
 
@@ -151,7 +152,7 @@ export class MessagingReactor {
   #greeted(link: PeerLink, sender: PublicKey): void {
     if (link.isGreeted) throw new P2pError('FLOOD', `${link.remoteAddress} greets again`);
     link.greet(sender);
-    this.#context.directory.seen(sender);
+    this.#context.directory.connected(sender); // whoever dialled: it is pinged, and can be called
     this.#watcher.linkGreeted(link, sender);
   }
 

@@ -57,6 +57,7 @@ export class Messaging {
     const started = await spec.start(start);
     this.#reactor.sweep(); // links of a switch before this one, had that been killed
     this.#switch = started;
+    this.dialer.switchStarted();
     this.#listenTo(started);
     const { address } = started;
     if (address !== undefined) {

@@ -70,6 +70,8 @@ export interface NodeContext extends ParsedNodeOptions {
   listenAddress: NetAddress | undefined;
   /** On a wire where connections serve both directions: finds or makes them. */
   dialer: LinkDialer | undefined;
+  /** The node was told to stop. */
+  isStopping: boolean;
   /** The node's supervisor has ended. */
   isStopped: boolean;
 }
@@ -98,6 +100,7 @@ export function createNodeContext(options: ParsedNodeOptions): NodeContext {
     directory: undefined as unknown as NodeDirectory,
     listenAddress: undefined,
     dialer: undefined,
+    isStopping: false,
     isStopped: false,
   };
 }

@@ -19,7 +19,7 @@ export interface NodeEntry {
   /** Where it can be dialled; `undefined` when it only ever came to us. */
   readonly address: NetAddress | undefined;
   readonly isAvailable: boolean;
-  /** Whether an outbound connection stands. */
+  /** Whether a connection stands: one that was dialled here, on the MConnection wire also one that came in. */
   readonly isConnected: boolean;
   /** Wall-clock ms of the last message that verified or connection made; 0 when never. */
   readonly lastSeenMs: number;
@@ -149,7 +149,7 @@ export class NodeDirectory {
     this.#alive(row);
   }
 
-  /** The connection to that node ended. @internal */
+  /** A connection to that node ended. @internal */
   disconnected(publicKey: PublicKey): void {
     const row = this.#rows.get(publicKey.hex);
     if (row === undefined) return;

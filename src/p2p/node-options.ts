@@ -114,13 +114,17 @@ export type NodeLimitOptions = Partial<NodeLimits>;
 
 type LimitName = keyof NodeLimits;
 
-/** Wires a node can speak. */
-export const WIRES = ['archethic', 'mconnection'] as const;
+/** Wires a node can speak, the default first. */
+export const WIRES = ['mconnection', 'archethic'] as const;
 /**
- * `archethic`: one socket per direction of calls, messages sealed one by one. `mconnection`: one connection for both
- * directions, mutually authenticated and secret as a whole, with channels beside those of calls.
+ * `mconnection`: one connection for both directions, mutually authenticated and secret as a whole, with channels beside those
+ * of calls; between genmesh nodes. `archethic`: one socket per direction of calls, messages sealed one by one; with Archethic
+ * nodes, or with keys of other curves than ed25519.
  */
 export type Wire = (typeof WIRES)[number];
+
+/** Wire of a node that is not told another. */
+export const WIRE_DEFAULT: Wire = WIRES[0];
 
 /** Network of a node that is not told another. */
 export const NETWORK_DEFAULT = 'genmesh';
@@ -131,7 +135,7 @@ export interface NodeOptions extends NodeLimitOptions {
   readonly identity: KeyPair;
   /** Where to accept connections, e.g. `tcp://0.0.0.0:30002`; port 0 takes a free one. Default: nowhere. */
   readonly listen?: string | NetAddress;
-  /** Default `archethic`; `mconnection` takes an ed25519 identity only. */
+  /** How it speaks to others, who must speak alike. Default `mconnection`, which takes an ed25519 identity only. */
   readonly wire?: Wire;
   /** On the MConnection wire: signs and seals each call and its reply end to end as well. Default false. */
   readonly sealed?: boolean;
@@ -193,7 +197,7 @@ export function parseNodeOptions(options: NodeOptions): ParsedNodeOptions {
   checkKinds(options);
   // Defaults stand for `undefined` alone: null is a mistake, and was refused.
   const { system, sealed = false, network = NETWORK_DEFAULT, reactors = [] } = options;
-  const wire = checkOneOf('wire', options.wire === undefined ? 'archethic' : options.wire, WIRES);
+  const wire = checkOneOf('wire', options.wire === undefined ? WIRE_DEFAULT : options.wire, WIRES);
   checkWireOptions(wire, options);
   const clock = options.clock ?? system?.clock ?? systemClock;
   const { logger: givenLogger = system?.logger ?? silentLogger } = options;
@@ -270,7 +274,9 @@ function parseListen(listen: string | NetAddress | undefined): NetAddress | unde
 function checkWireOptions(wire: Wire, { identity, ...options }: NodeOptions): void {
   if (wire === 'mconnection') {
     if (identity.curve === 'ed25519') return;
-    throw new RangeError(`option identity is of curve ${identity.curve}: expected ed25519 on wire mconnection`);
+    throw new RangeError(
+      `option identity is of curve ${identity.curve}: expected ed25519 on wire mconnection; wire archethic takes it`,
+    );
   }
   for (const name of ['sealed', 'network', 'reactors'] as const) {
     if (options[name] !== undefined) throw new RangeError(`option ${name} is for wire mconnection only`);

@@ -247,6 +247,7 @@ export class NodeSupervisor {
   /** Stops everything, last started first: the listener, connections, services. Calls under way end with `STOPPED`. */
   async stop(): Promise<void> {
     if (!this.pid.isAlive) return;
+    this.#context.isStopping = true;
     await this.#parts.supervisor.stop('shutdown');
   }
 

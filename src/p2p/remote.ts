@@ -199,10 +199,14 @@ export class Remote {
 
   /** The one error a caller of this layer sees, made from what the actors below say. */
   #failureOf(error: unknown, { type }: Outgoing, timeoutMs: number): P2pError {
-    if (error instanceof P2pError) return error;
-    if (!(error instanceof ActorError)) throw error;
     const what = `${type.name} to ${this.publicKey}`;
     const cause = { cause: error };
+    if (error instanceof P2pError) {
+      // Which goes first, the connection or the mailbox, depends on the wire; the reason is the same.
+      if (error.code !== 'CLOSED' || !this.#context.isStopping) return error;
+      return new P2pError('STOPPED', `${what}: the node was stopped before the reply`, cause);
+    }
+    if (!(error instanceof ActorError)) throw error;
     if (error.code === 'TIMEOUT') {
       return new P2pError('TIMEOUT', `${what} timed out after ${timeoutMs} ms (${this.state})`, cause);
     }

@@ -59,7 +59,7 @@ class DemoProcess {
   async start(name: string, listen = 'tcp://127.0.0.1:0'): Promise<string> {
     await this.wait((message) => (message.type === 'hello' ? true : undefined));
     const privateKey = bytesToHex(engine.generateKeyPair(random).exportPrivateKey());
-    this.send({ type: 'start', name, privateKey, listen, rate: 200, inFlightMax: 8 });
+    this.send({ type: 'start', name, privateKey, listen, wire: 'mconnection', rate: 200, inFlightMax: 8 });
     return this.wait((message) => (message.type === 'ready' ? message.peer : undefined));
   }
 }

@@ -8,9 +8,12 @@ import { defaultEngine } from '../../src/crypto/default-engine.ts';
 import type { CryptoEngine } from '../../src/crypto/engine.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
 
+let nextSeed = 1;
+
 export class FakeShell implements Shell {
   readonly clock: Clock = systemClock;
-  readonly random: Random = new SeededRandom(1);
+  /** Another seed each: two ends with the same random bytes would have the same keys. */
+  readonly random: Random = new SeededRandom(nextSeed++);
   readonly engine: CryptoEngine = defaultEngine();
   readonly programPath = '/nowhere';
   readonly version = '1.2.3';
@@ -18,6 +21,11 @@ export class FakeShell implements Shell {
   readonly input: Uint8Array;
   stdout = '';
   stderr = '';
+  /** Whether the reader of standard output lags behind. */
+  isCongested = false;
+  /** What names stand for. */
+  readonly hosts = new Map<string, readonly string[]>();
+  readonly #drains = new Set<() => void>();
   readonly #stops = new Set<(cause: StopCause) => void>();
   #onOutput: () => void = () => {};
 
@@ -25,9 +33,27 @@ export class FakeShell implements Shell {
     this.input = new TextEncoder().encode(input);
   }
 
-  out(text: string): void {
+  out(text: string): boolean {
     this.stdout += text;
     this.#onOutput();
+    return !this.isCongested;
+  }
+
+  onOutDrain(listener: () => void): () => void {
+    this.#drains.add(listener);
+    return () => this.#drains.delete(listener);
+  }
+
+  /** The reader of standard output has caught up. */
+  drain(): void {
+    this.isCongested = false;
+    for (const listener of this.#drains) listener();
+  }
+
+  async lookup(host: string): Promise<readonly string[]> {
+    const addresses = this.hosts.get(host);
+    if (addresses === undefined) throw Object.assign(new Error(`no ${host}`), { code: 'ENOTFOUND' });
+    return addresses;
   }
 
   err(text: string): void {

@@ -12,11 +12,13 @@ import { messageByName } from '../../src/cli/message-names.ts';
 import { checkPeerCount, loggerOf } from '../../src/cli/node-command.ts';
 import { COMMANDS, ERROR_LINE_CHARS_MAX, errorLine, runProgram } from '../../src/cli/program.ts';
 import { keysOf } from '../../src/cli/system-shell.ts';
-import { bytesToHex } from '../../src/codec/hex.ts';
+import { bytesToHex, hexToBytes } from '../../src/codec/hex.ts';
 import { defaultEngine } from '../../src/crypto/default-engine.ts';
+import { PublicKey } from '../../src/crypto/keys.ts';
 import { NetError } from '../../src/net/errors.ts';
 import { NODE_LIMITS } from '../../src/p2p/node-options.ts';
 import { type PeerAddress, parsePeerAddress } from '../../src/p2p/peer-address.ts';
+import { SwitchError } from '../../src/p2p/switch-errors.ts';
 import { loadVectors, stringOf } from '../vectors/load.ts';
 import { FakeShell, runHere } from './fake-shell.ts';
 
@@ -245,17 +247,26 @@ describe('call', () => {
   test('to somebody who hangs up says so', async () => {
     const server = createServer((socket) => socket.on('error', () => {}).on('data', () => socket.end()));
     const port = await listening(server);
-    const { code, stderr } = await runHere(['call', `tcp://127.0.0.1:${port}:${key}`, 'Ping']);
+    const args = ['call', `tcp://127.0.0.1:${port}:${key}`, 'Ping'];
+    const { code, stderr } = await runHere(args);
     expect(code).toBe(1);
-    expect(stderr).toContain('the connection was closed: is ');
+    expect(stderr).toMatch(/^genmesh: cannot reach tcp:.+: what is there does not speak wire mconnection: .+\n$/);
+    const unsaid = await runHere([...args, '--wire', 'archethic']);
+    expect(unsaid).toMatchObject({ code: 1, stderr: expect.stringContaining('the connection was closed: is ') });
     server.close();
   });
 
   test('names each way a dial fails', () => {
     const at = 'tcp://a:1';
-    expect(dialFailure(new NetError('UNREACHABLE', 'x'), at).message).toContain('does not exist or there is no way');
-    expect(dialFailure(new NetError('DIAL_TIMEOUT', 'x'), at).message).toMatch(/longer with --timeout.*firewalls/);
-    expect(dialFailure(new NetError('IO_FAILED', 'EWHATEVER'), at).message).toBe('cannot reach tcp://a:1: EWHATEVER');
+    const lineOf = (reason: unknown): string => dialFailure(reason, at, PublicKey.parse(hexToBytes(key))).message;
+    expect(lineOf(new NetError('UNREACHABLE', 'x'))).toContain('does not exist or there is no way');
+    expect(lineOf(new NetError('DIAL_TIMEOUT', 'x'))).toMatch(/longer with --timeout.*firewalls/);
+    expect(lineOf(new NetError('IO_FAILED', 'EWHATEVER'))).toBe('cannot reach tcp://a:1: EWHATEVER');
+    expect(lineOf(new SwitchError('HANDSHAKE_TIMEOUT', 'x'))).toContain('give --wire archethic');
+    expect(lineOf(new SwitchError('AUTH_FAILURE', 'x'))).toContain('give --wire archethic');
+    expect(lineOf(new SwitchError('AUTH_FAILURE', 'x', { peerId: 'ab' }))).toContain('another node is there');
+    expect(lineOf(new SwitchError('INCOMPATIBLE', 'x'))).toContain('of another network');
+    expect(lineOf(new SwitchError('PEER_CLOSED', 'x'))).toContain('may be full');
   });
 });
 
@@ -275,7 +286,10 @@ describe('node', () => {
     expect(JSON.parse(unserved.stdout)).toEqual({ name: 'Error', fields: { reason: 'network_issue' } });
     const wrongKey = peer.replace(/[0-9a-f]{68}$/, engine.generateKeyPair(shell.random).publicKey.hex);
     const closed = await runHere(['call', wrongKey, 'Ping']);
-    expect(closed).toMatchObject({ code: 1, stderr: expect.stringContaining('the connection was closed') });
+    expect(closed).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/another node is there: \w{6}\.\. is not its key/),
+    });
     shell.stop('SIGTERM');
     expect(await running).toBe(0);
     expect(shell.stderr).toMatch(/listening address=tcp:[\s\S]*stopping cause=SIGTERM[\s\S]*stopped cause=SIGTERM\n$/);

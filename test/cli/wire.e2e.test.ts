@@ -51,7 +51,9 @@ describe('--wire', () => {
   ])('mconnection with a key of another curve is refused by %s in one line', async (...args) => {
     const { code, stderr } = await runHere([...args, '--key', otherCurve, '--wire', 'mconnection']);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/option --wire mconnection takes ed25519 keys only: \w{6}\.\. is of curve secp256r1/);
+    expect(stderr).toMatch(
+      /wire mconnection takes ed25519 keys only: \w{6}\.\. is of curve secp256r1: .+ --wire archethic/,
+    );
   });
 
   test.each([['node'], ['call', 'PEER', 'Ping'], ['demo']])(
@@ -59,7 +61,7 @@ describe('--wire', () => {
     async (...args) => {
       const { code, stderr } = await runHere([...args, '--wire', 'pigeon']);
       expect(code).toBe(2);
-      expect(stderr).toContain('option --wire is "pigeon": expected one of archethic, mconnection');
+      expect(stderr).toContain('option --wire is "pigeon": expected one of mconnection, archethic');
     },
   );
 });

@@ -34,7 +34,7 @@ export interface Arena {
   stop(): Promise<void>;
 }
 
-export function memoryArena(wire: Wire = 'archethic'): Arena {
+export function memoryArena(wire: Wire): Arena {
   const world = new World({ wire });
   let hosts = 0;
   return {
@@ -51,7 +51,7 @@ export function memoryArena(wire: Wire = 'archethic'): Arena {
   };
 }
 
-export function tcpArena(wire: Wire = 'archethic'): Arena {
+export function tcpArena(wire: Wire): Arena {
   const engine = defaultEngine();
   const transport = new TcpTransport();
   const nodes: NodeSupervisor[] = [];
@@ -110,8 +110,8 @@ export function tcpArena(wire: Wire = 'archethic'): Arena {
 /** Timeout of a test in an arena, in ms: on a busy machine real sockets take their time. */
 export const ARENA_TIMEOUT_MS = 60_000;
 
-/** Both arenas, for `describe.each`. */
+/** Both arenas on the wire that raw peers speak, for `describe.each`. */
 export const ARENAS: readonly [name: string, make: () => Arena][] = [
-  ['in memory', memoryArena],
-  ['on tcp', tcpArena],
+  ['in memory', () => memoryArena('archethic')],
+  ['on tcp', () => tcpArena('archethic')],
 ];

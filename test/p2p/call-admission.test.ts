@@ -133,7 +133,7 @@ describe('a message that never fits', () => {
   });
 
   it('into a frame is ENCODE_FAILED between nodes of default limits, and its neighbours are answered', async () => {
-    const world = new World({ isPlain: true });
+    const world = new World({ wire: 'archethic', isPlain: true });
     const [a, b] = [await world.node('a'), await world.node('b')];
     const remote = await a.connect(b.peer);
     await world.wait(remote.connected());
@@ -185,7 +185,7 @@ describe('a message that never fits', () => {
 
 describe('a message outside the catalog of the node', () => {
   it('is ENCODE_FAILED at once, and the calls in flight are none the worse', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const messages = archethicMessages as unknown as MessageCatalog;
     const [a, b] = [await world.node('a', { messages }), await world.node('b', { messages })];
     const remote = await a.connect(b.peer);

@@ -16,7 +16,7 @@ async function answering(world: World, host = 'raw'): Promise<RawServer> {
 
 describe('heartbeats', () => {
   it('go out every 10 s; a silent peer gets two, and the connection is dead at 30.0 s', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const server = await world.server('raw');
     server.answersHeartbeats = false;
@@ -39,7 +39,7 @@ describe('heartbeats', () => {
   });
 
   it('a peer that is stalled, not silent, is dead at 30.0 s too, and calls in flight are CLOSED then', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const server = await answering(world);
     const remote = await a.connect(server.peer);
@@ -57,7 +57,7 @@ describe('heartbeats', () => {
   });
 
   it('that are answered keep an idle connection for hours; two nodes never lose each other', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const [a, b] = [await world.node('a'), await world.node('b')];
     const remote = await a.connect(b.peer);
     const back = await b.connect(a.peer);
@@ -68,7 +68,7 @@ describe('heartbeats', () => {
   });
 
   it('say nothing about requests: one that is never answered does not end the connection', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const server = await world.server('raw');
     const remote = await a.connect(server.peer);
@@ -82,7 +82,7 @@ describe('heartbeats', () => {
 
 describe('a changed address', () => {
   it('replaces a connection that does not stand, with its queued calls ended', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const server = await answering(world);
     const { publicKey } = server.peer;
@@ -100,7 +100,7 @@ describe('a changed address', () => {
   });
 
   it('does not replace a connected one, and is not remembered either', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const server = await answering(world);
     const remote = await a.connect(server.peer);
@@ -114,7 +114,7 @@ describe('a changed address', () => {
   });
 
   it('the same address again changes nothing while a dial runs', async () => {
-    const world = new World({ latencyMs: 500 });
+    const world = new World({ wire: 'archethic', latencyMs: 500 });
     const a = await world.node('a');
     const server = await world.server('raw');
     const remote = await a.connect(server.peer);

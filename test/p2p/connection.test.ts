@@ -28,7 +28,7 @@ const gaps = (times: readonly number[]): number[] => times.slice(1).map((time, i
 
 describe('backoff', () => {
   it('is 500, 1000, 2000 ms and so on, doubled 16 times and capped at 6 h', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a', { backoffJitterPercent: 0, silenceMs: 86_400_000, hasServices: false });
     const times = failures(world, a);
     await a.connect({ publicKey: world.key().publicKey, address: NOWHERE });
@@ -40,7 +40,7 @@ describe('backoff', () => {
   });
 
   it('gets longer by a jitter of 0 to 20 percent, never shorter', async () => {
-    const world = new World({ seed: 7 });
+    const world = new World({ wire: 'archethic', seed: 7 });
     const a = await world.node('a', { silenceMs: 86_400_000, hasServices: false });
     const times = failures(world, a);
     await a.connect({ publicKey: world.key().publicKey, address: NOWHERE });
@@ -56,7 +56,7 @@ describe('backoff', () => {
   });
 
   it('keeps to backoffBaseMs and backoffMaxMs', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const options = { backoffBaseMs: 30, backoffMaxMs: 100, backoffJitterPercent: 0 };
     const a = await world.node('a', { ...options, hasServices: false });
     const times = failures(world, a);
@@ -67,7 +67,7 @@ describe('backoff', () => {
   });
 
   it('begins anew at 500 ms after a connection that stood', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a', { backoffJitterPercent: 0 });
     const times = failures(world, a);
     const key = world.key();
@@ -84,7 +84,7 @@ describe('backoff', () => {
   });
 
   it('a first dial that fails does not lose the call that waits: it is answered when the node comes up', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const key = world.key();
     const remote = await a.connect({ publicKey: key.publicKey, address: 'memory://raw:1' });
@@ -101,7 +101,7 @@ describe('backoff', () => {
 
 describe('dialing', () => {
   it('5 wake-ups during a slow connect cause one connect only', async () => {
-    const world = new World({ latencyMs: 800 });
+    const world = new World({ wire: 'archethic', latencyMs: 800 });
     const a = await world.node('a');
     const key = world.key();
     const server = await world.server('raw', key);
@@ -120,7 +120,7 @@ describe('dialing', () => {
   });
 
   it('does not block anybody: calls wait with their own clock running, and others go on', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const [slow, fast] = [await world.server('slow'), await answering(world, 'fast')];
     world.network.stall('a', 'slow');
@@ -138,7 +138,7 @@ describe('dialing', () => {
   });
 
   it('is given up after dialTimeoutMs, 4000 by default', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const server = await world.server('raw');
     world.network.stall('a', 'raw');
@@ -152,7 +152,7 @@ describe('dialing', () => {
   });
 
   it('a call to a remote in a long backoff dials, but not within demandDialIntervalMs of the last dial', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const options = { backoffBaseMs: 3_600_000, demandDialIntervalMs: 5000, silenceMs: 86_400_000 };
     const a = await world.node('a', { ...options, hasServices: false });
     const times = failures(world, a);
@@ -174,7 +174,7 @@ describe('dialing', () => {
   });
 
   it('an address without a transport fails like any dial', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const events = eventsOf(a);
     await a.connect({ publicKey: world.key().publicKey, address: 'tcp://127.0.0.1:9' });
@@ -186,7 +186,7 @@ describe('dialing', () => {
 
 describe('wake-up', () => {
   it('by a signed request of the remote ends a long backoff at once and starts it over', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a', { backoffJitterPercent: 0, silenceMs: 86_400_000 });
     const key = world.key();
     const times = failures(world, a);
@@ -202,7 +202,7 @@ describe('wake-up', () => {
   });
 
   it('many requests of an unreachable remote dial it no more often than every backoffBaseMs', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a', { backoffJitterPercent: 0 });
     const key = world.key();
     const times = failures(world, a);
@@ -218,7 +218,7 @@ describe('wake-up', () => {
   });
 
   it('is not caused by a request that is not signed by the remote', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a', { backoffBaseMs: 3_600_000, hasServices: false });
     const times = failures(world, a);
     await a.connect({ publicKey: world.key().publicKey, address: 'memory://raw:1' });
@@ -231,7 +231,7 @@ describe('wake-up', () => {
   });
 
   it('of a connected remote changes nothing', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const key = world.key();
     const server = await world.server('raw', key);
@@ -248,7 +248,7 @@ describe('wake-up', () => {
 
 describe('the end of a connection', () => {
   it('fails calls in flight with CLOSED at once and leaves queued ones waiting for the next', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a', { maxInFlight: 2 });
     const server = await world.server('raw');
     const remote = await a.connect(server.peer);
@@ -269,7 +269,7 @@ describe('the end of a connection', () => {
   });
 
   it('in order counts as an end too, and the disconnected event says so', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const server = await world.server('raw');
     const remote = await a.connect(server.peer);
@@ -285,7 +285,7 @@ describe('the end of a connection', () => {
   });
 
   it('message ids carry on across connections', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const server = await answering(world);
     const remote = await a.connect(server.peer);
@@ -307,7 +307,7 @@ describe('the end of a connection', () => {
     ['reader', 'normal'],
     ['mailbox', 'kill'],
   ])('a %s process that ends with %s ends its calls at once and is made good', async (id, reason) => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const server = await world.server('raw');
     const remote = await a.connect(server.peer);

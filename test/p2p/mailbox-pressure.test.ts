@@ -74,7 +74,7 @@ describe('congestion', () => {
   });
 
   it.each([60_000, 30_000])('on a real link: messages of %i bytes through a send buffer of 65 536', async (size) => {
-    const world = new World({ isPlain: true, latencyMs: 3 });
+    const world = new World({ wire: 'archethic', isPlain: true, latencyMs: 3 });
     const a = await world.node('a', { sendBufferBytesMax: 65_536 });
     const b = await world.node('b');
     const remote = await a.connect(b.peer);
@@ -88,7 +88,7 @@ describe('congestion', () => {
 
 describe('ten thousand calls', () => {
   it('leave nothing behind: no call, no queue, no deadline, no timer', async () => {
-    const world = new World({ isPlain: true });
+    const world = new World({ wire: 'archethic', isPlain: true });
     const [a, b] = [await world.node('a'), await world.node('b')];
     const remote = await a.connect(b.peer);
     await world.wait(remote.connected());

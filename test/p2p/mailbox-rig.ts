@@ -63,7 +63,7 @@ export interface MailboxRig {
   stop(): Promise<void>;
 }
 
-/** Starts a mailbox without a connection. */
+/** Starts a mailbox without a connection; wire `archethic`, which seals every message, unless told another. */
 export async function mailboxRig(
   options: Partial<NodeOptions> & { readonly firstMessageId?: number } = {},
 ): Promise<MailboxRig> {
@@ -72,7 +72,16 @@ export async function mailboxRig(
   const random = new SeededRandom(3);
   const engine = plainEngine(defaultEngine());
   const identity = engine.generateKeyPair(random);
-  const parsed = parseNodeOptions({ identity, clock, random, engine, messages: testMessages, transports: [], ...rest });
+  const parsed = parseNodeOptions({
+    identity,
+    wire: 'archethic',
+    clock,
+    random,
+    engine,
+    messages: testMessages,
+    transports: [],
+    ...rest,
+  });
   const context = createNodeContext(parsed);
   const system = new ActorSystem({ clock });
   context.registry = await Registry.startLink<RegistryKey>({ system });

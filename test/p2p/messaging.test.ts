@@ -182,7 +182,7 @@ describe('who may connect', () => {
     ['network', { network: 'other' }],
     ['reactors', { reactors: [] }],
   ])('option %s is refused on the other wire', async (name, options) => {
-    const started = NodeSupervisor.startLink({ identity: world.key(), ...options });
+    const started = NodeSupervisor.startLink({ identity: world.key(), wire: 'archethic', ...options });
     await expect(started).rejects.toThrow(`option ${name} is for wire mconnection only`);
   });
 
@@ -344,6 +344,6 @@ describe('the switch of a node', () => {
 
   it('is there on this wire only', async () => {
     const nodes = await Promise.all(WIRES.map((wire) => world.node(wire, { wire })));
-    expect(nodes.map((one) => one.switch !== undefined)).toEqual([false, true]);
+    expect(nodes.map((one) => one.switch !== undefined)).toEqual([true, false]);
   });
 });

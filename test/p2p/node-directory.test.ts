@@ -4,6 +4,7 @@ import { CodedError } from '../../src/base/errors.ts';
 import { Ok, Ping } from '../../src/codec/archethic-node-messages.ts';
 import { parseNetAddress } from '../../src/net/net-address.ts';
 import { NodeDirectory } from '../../src/p2p/node-directory.ts';
+import { WIRES } from '../../src/p2p/node-options.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 import { outcomeOf, World } from './node-rig.ts';
 import { HEARTBEAT_FRAME } from './raw-peer.ts';
@@ -195,7 +196,7 @@ describe('the room of a directory', () => {
 
 describe('the directory of a node', () => {
   it('follows connections, replies, timeouts and the end of a connection', async () => {
-    const net = new World();
+    const net = new World({ wire: 'archethic' });
     const a = await net.node('a');
     const server = await net.server('raw');
     const remote = await a.connect(server.peer);
@@ -224,7 +225,7 @@ describe('the directory of a node', () => {
   });
 
   it('learns who calls by their signatures, keeps them by heartbeats, and lets them go by silence', async () => {
-    const net = new World();
+    const net = new World({ wire: 'archethic' });
     const a = await net.node('a');
     const raw = await net.dial('raw', a.address);
     const { publicKey } = raw.identity;
@@ -246,8 +247,30 @@ describe('the directory of a node', () => {
     await net.stop();
   });
 
-  it('gives the view of a mesh: who answers is 1, who has gone is 0', async () => {
-    const net = new World();
+  it('knows who came to us on wire mconnection, and keeps it, silent or not, until the connection ends', async () => {
+    const net = new World({ wire: 'mconnection' });
+    const [a, b] = [await net.node('a'), await net.node('b')];
+    const { publicKey } = b;
+    await net.wait((await b.connect(a.peer)).connected());
+    const known = { isAvailable: true, isConnected: true, address: undefined };
+    expect(a.directory.lookup(publicKey)).toMatchObject(known);
+    await net.clock.advance(300_000);
+    expect(a.directory.lookup(publicKey)).toMatchObject({ ...known, availabilityS: 300 });
+    const back = await a.connect(b.peer);
+    await net.wait(back.connected());
+    await net.wait(a.disconnect(publicKey));
+    await net.clock.settle();
+    expect(a.directory.lookup(publicKey)).toMatchObject({ isAvailable: false, isConnected: false });
+    await net.wait((await b.connect(a.peer)).connected());
+    expect(a.directory.lookup(publicKey)).toMatchObject({ isAvailable: true, isConnected: true });
+    await net.wait(b.stop());
+    await net.clock.settle();
+    expect(a.directory.lookup(publicKey)).toMatchObject({ isAvailable: false, isConnected: false });
+    await net.stop();
+  });
+
+  it.each(WIRES)('gives the view of a mesh: who answers is 1, who has gone is 0, wire %s', async (wire) => {
+    const net = new World({ wire });
     const a = await net.node('a');
     const others = [];
     for (let i = 0; i < 8; i += 1) others.push(await net.node(`n${i}`));

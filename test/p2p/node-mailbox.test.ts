@@ -22,7 +22,7 @@ const echoed = (server: RawServer): number[] =>
 
 describe('the order of calls', () => {
   it('asked is the order on the wire, also of those that waited for the connection', async () => {
-    const world = new World({ isPlain: true, chunkBytesMax: 50 });
+    const world = new World({ wire: 'archethic', isPlain: true, chunkBytesMax: 50 });
     const a = await world.node('a', { maxInFlight: 7 });
     const server = await world.server('raw');
     server.onMessage = ({ messageId, sender }, connection) => connection.send(sender, messageId, ok);
@@ -65,7 +65,7 @@ describe('the order of calls', () => {
   });
 
   it('maxInFlight 1 is strictly one at a time', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a', { maxInFlight: 1 });
     const server = await world.server('raw');
     const remote = await a.connect(server.peer);
@@ -94,7 +94,7 @@ describe('the order of calls', () => {
 
 describe('the deadline of a call', () => {
   it('runs from the moment it is asked, also while nothing is connected; then it is dropped and never sent', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const key = world.key();
     const remote = await a.connect({ publicKey: key.publicKey, address: 'memory://raw:1' });
@@ -285,7 +285,7 @@ describe('message ids', () => {
 
 describe('a request that cannot go out fails itself only', () => {
   it('with ENCODE_FAILED when it does not fit its layout', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const [a, b] = [await world.node('a'), await world.node('b')];
     const remote = await a.connect(b.peer);
     const calls = [
@@ -300,7 +300,7 @@ describe('a request that cannot go out fails itself only', () => {
   });
 
   it('with ENCODE_FAILED when it does not fit a frame or the send buffer', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a', { frameBytesMax: 100_000, sendBufferBytesMax: 80_000 });
     const b = await world.node('b');
     const remote = await a.connect(b.peer);
@@ -313,7 +313,7 @@ describe('a request that cannot go out fails itself only', () => {
   });
 
   it('with SEAL_FAILED when nothing can be sealed for the key of the remote', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     // All zeros is a point of small order: a key by its layout, useless as one.
     const publicKey = PublicKey.of('ed25519', 'software', new Uint8Array(32));
@@ -348,7 +348,7 @@ describe('the counters of a remote', () => {
   });
 
   it('keep the round trips of the last calls: p50, p99 and the samples', async () => {
-    const world = new World({ latencyMs: 25, isPlain: true });
+    const world = new World({ wire: 'archethic', latencyMs: 25, isPlain: true });
     const [a, b] = [await world.node('a'), await world.node('b')];
     const remote = await a.connect(b.peer);
     expect(remote.stats()).toMatchObject({ rttMsP50: undefined, rttMsP99: undefined });

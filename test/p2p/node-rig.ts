@@ -4,6 +4,7 @@ import { ActorSystem } from '../../src/actors/system.ts';
 import { describeReason } from '../../src/base/errors.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { Telemetry } from '../../src/base/telemetry.ts';
+import { Ping } from '../../src/codec/archethic-node-messages.ts';
 import { defaultEngine } from '../../src/crypto/default-engine.ts';
 import type { CryptoEngine, KeyOptions } from '../../src/crypto/engine.ts';
 import type { KeyPair } from '../../src/crypto/keys.ts';
@@ -11,8 +12,9 @@ import { MemoryNetwork } from '../../src/net/memory-transport.ts';
 import { type NetAddress, parseNetAddress } from '../../src/net/net-address.ts';
 import { STREAM_LINGER_MS, type Transport } from '../../src/net/transport.ts';
 import { builtInServices } from '../../src/p2p/built-in-services.ts';
-import type { NodeOptions, Wire } from '../../src/p2p/node-options.ts';
+import { type NodeOptions, WIRE_DEFAULT, type Wire } from '../../src/p2p/node-options.ts';
 import { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
+import { on, service } from '../../src/p2p/service.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 import type { TreeNode } from '../../src/supervisor/tree.ts';
@@ -20,13 +22,19 @@ import { testMessages } from './messages.ts';
 import { plainEngine } from './plain-engine.ts';
 import { RawConnection, RawServer } from './raw-peer.ts';
 
+/** The children of a node in start order, by wire. */
+export const NODE_PARTS: Readonly<Record<Wire, readonly string[]>> = {
+  archethic: ['registry', 'directory', 'services', 'remotes', 'keeper', 'inbound', 'listener'],
+  mconnection: ['registry', 'directory', 'services', 'remotes', 'keeper', 'switch'],
+};
+
 export interface WorldOptions {
   readonly seed?: number;
   readonly latencyMs?: number;
   readonly chunkBytesMax?: number;
-  /** An engine that neither seals nor signs: fast. Not for the MConnection wire, whose handshake signs. */
+  /** An engine that neither seals nor signs: fast. For wire `archethic` only: the other one has a handshake that needs both. */
   readonly isPlain?: boolean;
-  /** Wire of its nodes; default `archethic`. */
+  /** Wire of its nodes; that of the library by default. Raw peers speak `archethic`. */
   readonly wire?: Wire;
 }
 
@@ -64,7 +72,8 @@ export class World {
       ...(latencyMs === undefined ? {} : { latencyMs }),
       ...(chunkBytesMax === undefined ? {} : { chunkBytesMax }),
     });
-    this.wire = options.wire ?? 'archethic';
+    this.wire = options.wire ?? WIRE_DEFAULT;
+    if (options.isPlain === true && this.wire !== 'archethic') throw new Error(`wire ${this.wire} needs a real engine`);
     this.engine = options.isPlain === true ? plainEngine(defaultEngine()) : defaultEngine();
   }
 
@@ -103,6 +112,13 @@ export class World {
     return node;
   }
 
+  /** A node on either wire that takes every Ping and answers none while its callers wait. */
+  async silent(host: string, options: TestNodeOptions = {}): Promise<NodeSupervisor> {
+    const node = await this.node(host, { serviceTimeoutMs: 3_600_000, ...options, hasServices: false });
+    await node.startService(service('silent', [on(Ping, () => new Promise<never>(() => {}))]));
+    return node;
+  }
+
   /** The system a node's processes run in. */
   systemOf(node: NodeSupervisor): ActorSystem {
     return this.#systems.get(node) as ActorSystem;
@@ -113,16 +129,22 @@ export class World {
   }
 
   /** A raw listener on host `host`, port 1. */
-  server(host: string, identity: KeyPair = this.key()): Promise<RawServer> {
+  async server(host: string, identity: KeyPair = this.key()): Promise<RawServer> {
+    this.#requireRaw();
     return RawServer.start(this.transport(host), parseNetAddress(`memory://${host}:1`), identity, this.engine);
   }
 
   /** A raw connection from host `host`. */
   async dial(host: string, address: NetAddress | undefined, identity: KeyPair = this.key()): Promise<RawConnection> {
+    this.#requireRaw();
     if (address === undefined) throw new Error('that node does not listen');
     const pending = this.transport(host).dial(address, { timeoutMs: 4000 });
     const stream = await this.wait(pending);
     return new RawConnection(stream, identity, this.engine);
+  }
+
+  #requireRaw(): void {
+    if (this.wire !== 'archethic') throw new Error(`raw peers speak archethic: this world is on ${this.wire}`);
   }
 
   /** Lets time pass until `promise` settles, and gives what it gives. */

@@ -3,49 +3,44 @@ import { ActorSystem } from '../../src/actors/system.ts';
 import { GetBootstrappingNodes, ListNodes, Ok, Ping } from '../../src/codec/archethic-node-messages.ts';
 import type { MessageValue } from '../../src/codec/message.ts';
 import { Echo } from '../../src/p2p/built-in-services.ts';
-import { NODE_LIMITS, type NodeLimits, type NodeOptions } from '../../src/p2p/node-options.ts';
+import { NODE_LIMITS, type NodeLimits, type NodeOptions, WIRES } from '../../src/p2p/node-options.ts';
 import { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
 import { on, service } from '../../src/p2p/service.ts';
-import { eventsOf, findNode, findPid, outcomeOf, World } from './node-rig.ts';
+import { eventsOf, findNode, findPid, NODE_PARTS, outcomeOf, World } from './node-rig.ts';
 
 const bytes = Uint8Array.of(1, 2, 3);
+const SECP_KEY = new World().key({ curve: 'secp256r1' });
 /** What plain JavaScript may pass as a timeout. */
 const NO_TIMEOUTS = [null, '5', 1.5] as unknown as readonly number[];
 
-describe('the start and the stop of a node', () => {
+describe.each(WIRES)('the start and the stop of a node, wire %s', (wire) => {
   it('brings the parts up in order, and formatTree shows them', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const node = await world.node('a');
-    expect(node.tree().children.map((child) => child.id)).toEqual([
-      'registry',
-      'directory',
-      'services',
-      'remotes',
-      'keeper',
-      'inbound',
-      'listener',
-    ]);
+    expect(node.tree().children.map((child) => child.id)).toEqual(NODE_PARTS[wire]);
     const ids = node.tree().children.map((child) => child.pid as number);
     expect(ids).toEqual([...ids].sort((a, b) => a - b));
     const text = node.formatTree();
     expect(text.split('\n')[0]).toMatch(/^node {2}NodeSupervisor<\d+>$/);
-    expect(text).toContain("'- listener  Listener<8>  at=memory://a:1  open=0");
+    const last =
+      wire === 'archethic' ? /\n'- listener {2}Listener<8> {2}/ : /\n {3}'- listener {2}SwitchListener<12> {2}/;
+    expect(text).toMatch(new RegExp(`${last.source}at=memory://a:1 {2}open=0$`));
     await world.stop();
   });
 
   it('stops the parts in reverse order and leaves no process and no timer', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const node = await world.node('a');
     const other = await world.node('b');
     const remote = await node.connect(other.peer);
     await world.wait(remote.connected());
     const order: string[] = [];
-    for (const id of ['registry', 'directory', 'services', 'remotes', 'keeper', 'inbound', 'listener']) {
+    for (const id of NODE_PARTS[wire]) {
       (findPid(node, id) as unknown as { onExit(hook: () => void): void }).onExit(() => void order.push(id));
     }
     const system = world.systemOf(node);
     await world.wait(node.stop());
-    expect(order).toEqual(['listener', 'inbound', 'keeper', 'remotes', 'services', 'directory', 'registry']);
+    expect(order).toEqual([...NODE_PARTS[wire]].reverse());
     expect(system.processCount).toBe(0);
     await world.stop();
     expect(world.clock.timerCount).toBe(0);
@@ -53,7 +48,7 @@ describe('the start and the stop of a node', () => {
   });
 
   it('a second stop does nothing, and the stopped event comes once with its reason', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const node = await world.node('a');
     const events = eventsOf(node);
     await world.wait(node.stop());
@@ -62,16 +57,16 @@ describe('the start and the stop of a node', () => {
   });
 
   it('a node without listen has no address, and nobody can dial it', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const node = await world.node('a', { isListening: false });
     expect(node.address).toBeUndefined();
     expect(() => node.peer).toThrow(expect.objectContaining({ code: 'PEER_INVALID' }));
-    expect(findNode(node, 'listener')).toBeUndefined();
+    expect(node.formatTree()).not.toContain('istener<');
     await world.stop();
   });
 
   it('an address in use refuses the start with ADDRESS_IN_USE and leaves nothing running', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const first = await world.node('a');
     const failed = outcomeOf(world.node('a'));
     await world.clock.advanceUntil(() => failed.isSettled);
@@ -84,7 +79,7 @@ describe('the start and the stop of a node', () => {
   });
 
   it('after a stop every call, connect, disconnect, subscription and service start says STOPPED', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const node = await world.node('a');
     const other = await world.node('b');
     const remote = await node.connect(other.peer);
@@ -111,10 +106,10 @@ describe('the start and the stop of a node', () => {
   });
 
   it('a stop ends calls under way with STOPPED', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const node = await world.node('a');
-    const server = await world.server('raw');
-    const remote = await node.connect(server.peer);
+    const other = await world.silent('b');
+    const remote = await node.connect(other.peer);
     await world.wait(remote.connected());
     const inFlight = outcomeOf(remote.call(Ping, {}));
     await world.clock.settle();
@@ -144,26 +139,33 @@ describe('the options of a node', () => {
   );
 
   it.each(Object.keys(NODE_LIMITS) as (keyof NodeLimits)[])(
-    '%s is accepted at both ends of its range',
+    '%s is accepted at both ends of its range, on either wire',
     async (name) => {
-      const world = new World();
       const [, least, most] = NODE_LIMITS[name];
-      for (const [host, value] of [
-        ['a', least],
-        ['b', most],
-      ] as const) {
-        const node = await world.node(host, { [name]: value, hasServices: false });
-        expect(node.pid.isAlive).toBe(true);
+      for (const wire of WIRES) {
+        const world = new World({ wire });
+        for (const [host, value] of [
+          ['a', least],
+          ['b', most],
+        ] as const) {
+          const node = await world.node(host, { [name]: value, hasServices: false });
+          expect(node.pid.isAlive).toBe(true);
+        }
+        await world.stop();
       }
-      await world.stop();
     },
   );
 
   it.each<[string, object, string]>([
     ['an unknown option', { pingMs: 1 }, 'option pingMs is not known'],
-    ['another wire', { wire: 'pigeon' }, 'option wire is pigeon: expected one of archethic'],
+    ['another wire', { wire: 'pigeon' }, 'option wire is pigeon: expected one of mconnection, archethic'],
     ['an identity that is no key pair', { identity: 'key' }, 'option identity is not a KeyPair'],
     ['messages that are no catalog', { messages: [] }, 'option messages is not a MessageCatalog'],
+    [
+      'a key of another curve',
+      { identity: SECP_KEY },
+      'option identity is of curve secp256r1: expected ed25519 on wire mconnection; wire archethic takes it',
+    ],
   ])('%s is refused by name', async (_name, options, message) => {
     await expect(start(options)).rejects.toThrow(message);
   });
@@ -222,7 +224,7 @@ describe('the options of a node', () => {
   });
 
   it('a logger that throws disturbs nobody', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const fail = (): void => {
       throw new Error('disk full');
     };
@@ -244,9 +246,9 @@ describe('the options of a node', () => {
   });
 });
 
-describe('remotes', () => {
+describe.each(WIRES)('remotes, wire %s', (wire) => {
   it('connect gives the same remote again, remote finds it, disconnect forgets it', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const [a, b] = [await world.node('a'), await world.node('b')];
     const remote = await a.connect(b.peer);
     expect(remote.publicKey.equals(b.publicKey)).toBe(true);
@@ -265,10 +267,10 @@ describe('remotes', () => {
   });
 
   it('disconnect ends calls in flight and queued with STOPPED, and later ones at once', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const a = await world.node('a', { maxInFlight: 1 });
-    const server = await world.server('raw');
-    const remote = await a.connect(server.peer);
+    const b = await world.silent('b');
+    const remote = await a.connect(b.peer);
     await world.wait(remote.connected());
     const calls = [outcomeOf(remote.call(Ping, {})), outcomeOf(remote.call(Ping, {}))];
     await world.clock.settle();
@@ -281,7 +283,7 @@ describe('remotes', () => {
   });
 
   it('its own key is refused as a peer, and so is a line that does not parse', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const a = await world.node('a');
     await expect(a.connect(a.peer)).rejects.toMatchObject({ code: 'PEER_INVALID' });
     await expect(a.connect('tcp://nowhere')).rejects.toMatchObject({ code: 'PEER_INVALID' });
@@ -289,7 +291,7 @@ describe('remotes', () => {
   });
 
   it('remotesMax n: n are taken, one more is REMOTES_MAX, and there is room again after a disconnect', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const a = await world.node('a', { remotesMax: 2 });
     const keys = [world.key(), world.key(), world.key()].map((key) => key.publicKey);
     const connect = (i: number): Promise<unknown> => a.connect({ publicKey: keys[i]!, address: 'memory://none:1' });
@@ -304,7 +306,7 @@ describe('remotes', () => {
   });
 
   it('connected rejects with TIMEOUT at its timeout, and with STOPPED when the remote is given up', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const a = await world.node('a');
     const remote = await a.connect({ publicKey: world.key().publicKey, address: 'memory://none:1' });
     const waiting = outcomeOf(remote.connected({ timeoutMs: 700 }));
@@ -323,7 +325,7 @@ describe('remotes', () => {
   });
 
   it('connected refuses a timeout out of range', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const a = await world.node('a');
     const remote = await a.connect({ publicKey: world.key().publicKey, address: 'memory://none:1' });
     for (const timeoutMs of [0, -1, Number.NaN, 3_600_001, ...NO_TIMEOUTS]) {
@@ -333,7 +335,7 @@ describe('remotes', () => {
   });
 
   it('a remote whose address was learnt elsewhere is dialled by a call to its key', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const [a, b] = [await world.node('a'), await world.node('b')];
     await world.wait(a.disconnect((await a.connect(b.peer)).publicKey));
     expect(a.remote(b.publicKey)).toBeUndefined();
@@ -343,9 +345,9 @@ describe('remotes', () => {
   });
 });
 
-describe('calls', () => {
+describe.each(WIRES)('calls, wire %s', (wire) => {
   it('are answered with the reply the request declares', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const [a, b] = [await world.node('a'), await world.node('b')];
     const remote = await a.connect(b.peer);
     expect(await world.wait(remote.call(Ping, {}))).toMatchObject({ name: 'Ok' });
@@ -359,7 +361,7 @@ describe('calls', () => {
   });
 
   it('with a key nobody is known by are UNKNOWN_NODE at once', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const a = await world.node('a');
     const call = outcomeOf(a.call(world.key().publicKey, Ping, {}));
     await world.clock.settle();
@@ -368,7 +370,7 @@ describe('calls', () => {
   });
 
   it('to oneself are served here, through the codec and without a network', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const a = await world.node('a', { isListening: false });
     const echoed = await world.wait(a.call(a.publicKey, Echo, { bytes }));
     expect(echoed.name === 'Echoed' && echoed.fields.bytes).toEqual(bytes);
@@ -384,7 +386,7 @@ describe('calls', () => {
   });
 
   it('to oneself keep their timeout and their signal', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const a = await world.node('a', { hasServices: false });
     await a.startService(service('slow', [on(Ping, () => new Promise<MessageValue>(() => {}))]));
     const late = outcomeOf(a.call(a.publicKey, Ping, {}, { timeoutMs: 300 }));
@@ -406,7 +408,7 @@ describe('calls', () => {
   });
 
   it('refuse a timeout out of range, at the call', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const [a, b] = [await world.node('a'), await world.node('b')];
     const remote = await a.connect(b.peer);
     for (const timeoutMs of [0, 3_600_001, Number.NaN, Number.POSITIVE_INFINITY, ...NO_TIMEOUTS]) {
@@ -418,7 +420,7 @@ describe('calls', () => {
   });
 
   it('answered with a message they do not declare are UNEXPECTED_REPLY', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const a = await world.node('a');
     const b = await world.node('b', { hasServices: false });
     await b.startService(service('odd', [on(Echo, () => Ok.of({}))]));
@@ -429,7 +431,7 @@ describe('calls', () => {
   });
 
   it('cast sends and waits for nothing; its reply is dropped and counted as an answer', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const [a, b] = [await world.node('a'), await world.node('b')];
     const remote = await a.connect(b.peer);
     await world.wait(remote.connected());

@@ -16,7 +16,7 @@ describe('a full reader', () => {
     [READER_FRAMES_MAX + 1, READER_FRAMES_MAX],
     [4 * READER_FRAMES_MAX, READER_FRAMES_MAX],
   ])('of %i frames holds %i, leaves the rest to the socket, and loses none', async (count, held) => {
-    const world = new World({ isPlain: true });
+    const world = new World({ wire: 'archethic', isPlain: true });
     const b = await world.node('b', options);
     const raw = await world.dial('raw', b.address);
     await world.clock.settle();
@@ -33,7 +33,7 @@ describe('a full reader', () => {
   });
 
   it('counts bytes too: it holds no more than READER_BYTES_MAX and one frame', async () => {
-    const world = new World({ isPlain: true });
+    const world = new World({ wire: 'archethic', isPlain: true });
     const b = await world.node('b', options);
     const raw = await world.dial('raw', b.address);
     await world.clock.settle();
@@ -51,7 +51,7 @@ describe('a full reader', () => {
   });
 
   it('that is killed with frames in it costs its connection, and is counted out once', async () => {
-    const world = new World({ isPlain: true });
+    const world = new World({ wire: 'archethic', isPlain: true });
     const b = await world.node('b', options);
     const raw = await world.dial('raw', b.address);
     await world.clock.settle();
@@ -71,7 +71,7 @@ describe('a full reader', () => {
 
 describe('the frames of a connection', () => {
   it('that came before its end in order are served, and then the reader is gone', async () => {
-    const world = new World({ isPlain: true });
+    const world = new World({ wire: 'archethic', isPlain: true });
     const b = await world.node('b', options);
     const raw = await world.dial('raw', b.address);
     for (let i = 0; i < 3; i += 1) raw.send(b.publicKey, i, PING);

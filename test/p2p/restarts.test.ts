@@ -6,16 +6,17 @@ import type { CallHandlers } from '../../src/actors/protocol.ts';
 import { reply } from '../../src/actors/results.ts';
 import { GetStorageNonce, NotFound, Ok, Ping } from '../../src/codec/archethic-node-messages.ts';
 import { Echo } from '../../src/p2p/built-in-services.ts';
+import { WIRES, type Wire } from '../../src/p2p/node-options.ts';
 import type { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
 import type { Remote } from '../../src/p2p/remote.ts';
 import type { ServiceProtocol } from '../../src/p2p/service.ts';
-import { findNode, findPid, outcomeOf, World } from './node-rig.ts';
+import { findNode, findPid, NODE_PARTS, outcomeOf, World } from './node-rig.ts';
 
 const OK = Ok.encode({});
 const bytes = Uint8Array.of(1);
 
-async function mesh(options: object = {}) {
-  const world = new World();
+async function mesh(wire: Wire, options: object = {}) {
+  const world = new World({ wire });
   const nodes: NodeSupervisor[] = [];
   for (const host of ['a', 'b', 'c']) nodes.push(await world.node(host, options));
   const remotes: Remote[] = [];
@@ -30,11 +31,11 @@ async function mesh(options: object = {}) {
   return { world, nodes, remotes };
 }
 
-describe('a crash of', () => {
-  it.each(['registry', 'directory', 'services', 'remotes', 'keeper', 'inbound', 'listener'])(
+describe.each(WIRES)('a crash of, wire %s', (wire) => {
+  it.each(NODE_PARTS[wire])(
     'the %s brings it and all after it back: services subscribed, remotes connected, the door open at its address',
     async (id) => {
-      const { world, nodes, remotes } = await mesh();
+      const { world, nodes, remotes } = await mesh(wire);
       const [a, b] = nodes as [NodeSupervisor, NodeSupervisor];
       const address = a.address;
       const count = world.systemOf(a).processCount;
@@ -59,7 +60,9 @@ describe('a crash of', () => {
       expect(a.directory.view([b.publicKey]).toString()).toBe('1');
       expect(a.directory.lookup(b.publicKey)?.address).toEqual(b.address);
       expect(world.systemOf(a).processCount).toBe(count);
-      expect(a.stats()).toMatchObject({ inboundOpen: 2 });
+      // One connection of each pair, or one for the calls of each end.
+      const open = nodes.map((node) => node.stats().inboundOpen).reduce((sum, one) => sum + one);
+      expect(open).toBe(wire === 'mconnection' ? 3 : 6);
       await world.stop();
       expect(world.clock.timerCount).toBe(0);
     },
@@ -74,7 +77,7 @@ describe('a crash of', () => {
         Ping: (_request: unknown, count: number) => reply(NotFound.of({}), count + 1),
       };
     }
-    const world = new World();
+    const world = new World({ wire });
     const [a, b] = [await world.node('a'), await world.node('b', { hasServices: false })];
     const [server, dead] = [await Answerer.start(), await Answerer.start()] as unknown as [Pid, Pid];
     b.subscribe(Ping, server);
@@ -94,10 +97,10 @@ describe('a crash of', () => {
   });
 
   it('the keeper does not lose a revival that was due', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const a = await world.node('a');
-    const server = await world.server('raw');
-    const remote = await a.connect(server.peer);
+    const b = await world.node('b');
+    const remote = await a.connect(b.peer);
     await world.wait(remote.connected());
     exit(findPid(a, 'remotes', 'remote-*'), 'kill');
     await world.clock.settle();
@@ -110,7 +113,7 @@ describe('a crash of', () => {
   });
 
   it('the tables 4 times in 5 s ends the node as a whole, and its event says so', async () => {
-    const { world, nodes } = await mesh();
+    const { world, nodes } = await mesh(wire);
     const a = nodes[0] as NodeSupervisor;
     let reason: unknown;
     a.on('stopped', (event) => {
@@ -132,7 +135,7 @@ describe('one flaky remote', () => {
     ['connection', 'killed 20 times', 20],
     ['mailbox', 'killed 20 times', 20],
   ])('whose %s is %s disturbs no call to another, and is revived after reviveDelayMs', async (id, _how, times) => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a', { reviveDelayMs: 5000 });
     const [flaky, steady] = [await world.server('flaky'), await world.server('steady')];
     for (const server of [flaky, steady]) {
@@ -142,9 +145,7 @@ describe('one flaky remote', () => {
     const good = await a.connect(steady.peer);
     await world.wait(good.connected());
     const supervisor = `remote-${bad.publicKey.hex.slice(4, 10)}`;
-    const untouched = ['registry', 'directory', 'services', 'remotes', 'keeper', 'inbound', 'listener'].map((part) =>
-      findPid(a, part),
-    );
+    const untouched = NODE_PARTS.archethic.map((part) => findPid(a, part));
     let killed = 0;
     let gaveUp = 0;
     while (killed < times) {
@@ -172,7 +173,7 @@ describe('one flaky remote', () => {
   });
 
   it('that is disconnected while it waits for its revival stays away', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const server = await world.server('raw');
     const remote = await a.connect(server.peer);
@@ -187,7 +188,7 @@ describe('one flaky remote', () => {
   });
 
   it('that is connected to while it waits for its revival is there at once, and only once', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const server = await world.server('raw');
     const remote = await a.connect(server.peer);

@@ -326,7 +326,7 @@ describe.each(WIRES)('requests of one connection, wire %s', (wire) => {
 
 describe('requests of a client that goes away', () => {
   it('that is closed while it waits for room ends, and its reader with it', async () => {
-    const { world, b } = await pair({ requestsPerConnectionMax: 1 }, { isPlain: true });
+    const { world, b } = await pair({ requestsPerConnectionMax: 1 }, { wire: 'archethic', isPlain: true });
     await b.startService(service('stuck', [on(Ping, () => gate<MessageValue>().promise)]));
     const open = b.stats().inboundOpen;
     const raw = await world.dial('raw', b.address);
@@ -340,7 +340,7 @@ describe('requests of a client that goes away', () => {
   });
 
   it('from a client that has gone are not answered to anybody', async () => {
-    const { world, b } = await pair();
+    const { world, b } = await pair({}, { wire: 'archethic' });
     const slow = gate<MessageValue>();
     await b.startService(service('slow', [on(Ping, () => slow.promise)]));
     const raw = await world.dial('raw', b.address);

@@ -10,6 +10,7 @@ import { defineMessage } from '../../src/codec/message.ts';
 import type { MessageCatalog } from '../../src/codec/message-catalog.ts';
 import { struct } from '../../src/codec/schema.ts';
 import { builtInServices, Echo, Echoed } from '../../src/p2p/built-in-services.ts';
+import { WIRES } from '../../src/p2p/node-options.ts';
 import { on, type ServiceProtocol, service } from '../../src/p2p/service.ts';
 import { eventsOf, findNode, World } from './node-rig.ts';
 
@@ -98,9 +99,9 @@ describe('subscriptions', () => {
   });
 });
 
-describe('events', () => {
+describe.each(WIRES)('events, wire %s', (wire) => {
   it('tell of listening, connections, failed dials and ends; a listener that throws disturbs nobody', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const [a, b] = [await world.node('a', { logger: new World().logger }), await world.node('b')];
     a.on('connected', () => {
       throw new Error('listener');
@@ -121,7 +122,7 @@ describe('events', () => {
   });
 
   it('are no longer told after the returned function was called', async () => {
-    const world = new World();
+    const world = new World({ wire });
     const [a, b] = [await world.node('a'), await world.node('b')];
     let count = 0;
     const unsubscribe = a.on('connected', () => {

@@ -13,7 +13,7 @@ const OK = Ok.encode({});
 
 describe('a defect of upstream that is none here', () => {
   it('1: the deadline of an answered call does nothing, also not while the next dial runs', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const server = await world.server('raw');
     server.onMessage = ({ messageId, sender }, connection) => connection.send(sender, messageId, OK);
@@ -35,7 +35,7 @@ describe('a defect of upstream that is none here', () => {
   });
 
   it('2: an undecodable reply fails its call, ends its connection, and kills no process that outlives one', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const server = await world.server('raw');
     const remote = await a.connect(server.peer);
@@ -54,7 +54,7 @@ describe('a defect of upstream that is none here', () => {
   });
 
   it('3: a message that cannot be encoded fails its own call and nothing else', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const server = await world.server('raw');
     const remote = await a.connect(server.peer);
@@ -71,7 +71,7 @@ describe('a defect of upstream that is none here', () => {
   });
 
   it('4: the fourth crash of one connection takes down no other, and the table tells the truth about all', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const [flaky, steady] = [await world.server('flaky'), await world.server('steady')];
     steady.onMessage = ({ messageId, sender }, connection) => connection.send(sender, messageId, OK);
@@ -94,7 +94,7 @@ describe('a defect of upstream that is none here', () => {
   });
 
   it('5: calls are answered on and on when the message id wraps at 2^32', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const [a, b] = [await world.node('a'), await world.node('b')];
     const remote = await a.connect(b.peer);
     await world.wait(remote.connected());
@@ -108,7 +108,7 @@ describe('a defect of upstream that is none here', () => {
   });
 
   it('6: to connect again to a node that is not connected yet waits for it, no longer and no shorter', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a', { backoffJitterPercent: 0 });
     const key = world.key();
     const peer = { publicKey: key.publicKey, address: 'memory://raw:1' };
@@ -124,7 +124,7 @@ describe('a defect of upstream that is none here', () => {
   });
 
   it('a call to a key nobody is known by is no silence for its whole timeout, but UNKNOWN_NODE at once', async () => {
-    const world = new World();
+    const world = new World({ wire: 'archethic' });
     const a = await world.node('a');
     const call = outcomeOf(a.call(world.key().publicKey, Ping, {}, { timeoutMs: 3000 }));
     await world.clock.settle();
