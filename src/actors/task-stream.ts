@@ -4,8 +4,10 @@
  * The stream is lazy: an item is taken when there is room for it. Leaving the loop early ends the tasks that still run.
  */
 import { checkInteger, checkOneOf } from '../base/errors.ts';
+import { checkTimeout } from './callable-process.ts';
 import { ActorError } from './errors.ts';
 import type { ExitReason } from './exit-reason.ts';
+import { currentProcess } from './process.ts';
 import type { MaybePromise } from './protocol.ts';
 import type { SpawnedSelf } from './spawn.ts';
 import { TASK_TIMEOUT_MS_DEFAULT, Task, type TaskBody, type TaskOptions, type TaskResult } from './task.ts';
@@ -34,19 +36,31 @@ export type StreamResult<T, I> = { readonly ok: T } | { readonly exit: ExitReaso
 export type StartTask = <T>(body: TaskBody<T>, options: TaskOptions) => MaybePromise<Task<T>>;
 
 /**
- * Runs `body` for each item.
+ * Runs `body` for each item. The tasks belong to the process that calls, whenever the loop asks for them.
  *
- * @throws ActorError `TIMEOUT` out of the loop when an item takes longer than `timeoutMs` and `onTimeout` is `exit`.
+ * @throws ActorError `TIMEOUT` out of the loop when an item takes longer than `timeoutMs` and `onTimeout` is `exit`;
+ * RangeError, as the loop begins, for an option out of range.
  */
-export async function* asyncStream<I, T>(
+export function asyncStream<I, T>(
   items: Iterable<I> | AsyncIterable<I>,
   body: (item: I, self: SpawnedSelf) => MaybePromise<T>,
   options: TaskStreamOptions = {},
   startTask: StartTask = (run, taskOptions) => Task.async(run, taskOptions),
 ): AsyncGenerator<StreamResult<T, I>, void, undefined> {
+  // Taken here, because the loop runs in later turns, which know of no process.
+  const parent = options.parent ?? currentProcess();
+  return stream(items, body, parent === undefined ? options : { ...options, parent }, startTask);
+}
+
+async function* stream<I, T>(
+  items: Iterable<I> | AsyncIterable<I>,
+  body: (item: I, self: SpawnedSelf) => MaybePromise<T>,
+  options: TaskStreamOptions,
+  startTask: StartTask,
+): AsyncGenerator<StreamResult<T, I>, void, undefined> {
   const max = checkInteger('maxConcurrency', options.maxConcurrency ?? TASK_CONCURRENCY_DEFAULT, 1, 1_000_000);
   const onTimeout = checkOneOf('onTimeout', options.onTimeout ?? 'exit', ['exit', 'kill_task']);
-  const timeoutMs = options.timeoutMs ?? TASK_TIMEOUT_MS_DEFAULT;
+  const timeoutMs = checkTimeout(options.timeoutMs ?? TASK_TIMEOUT_MS_DEFAULT);
   const isOrdered = options.isOrdered ?? true;
   const iterator =
     Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : (items as Iterable<I>)[Symbol.iterator]();

@@ -11,7 +11,8 @@
  * gets a message, for servers that do not wait. A function that runs cannot be stopped from outside: its process dies at
  * once for everybody, its `self.signal` aborts, and its value is dropped.
  */
-import { checkInteger } from '../base/errors.ts';
+import { checkInteger, checkOneOf } from '../base/errors.ts';
+import { checkTimeout } from './callable-process.ts';
 import { ActorError } from './errors.ts';
 import { type ExitReason, formatExitReason } from './exit-reason.ts';
 import type { MonitorRef, Pid } from './pid.ts';
@@ -163,13 +164,14 @@ export class Task<T> {
    */
   async shutdown(patience: number | 'brutal_kill' = TASK_TIMEOUT_MS_DEFAULT): Promise<TaskResult<T> | undefined> {
     this.#checkOwner();
+    if (patience !== 'brutal_kill') checkTimeout(patience);
     if (this.#result !== undefined) return this.#result;
     const process = asProcess(this.pid as Pid);
     this.#unlink();
     const gone = this.#outcome(Number.POSITIVE_INFINITY);
     exitSignal(process, undefined, patience === 'brutal_kill' ? 'kill' : 'shutdown', false);
     const timer =
-      patience === 'brutal_kill' || !process.isAlive
+      patience === 'brutal_kill' || patience === Number.POSITIVE_INFINITY || !process.isAlive
         ? undefined
         : process.host.timers.add(patience, () => exitSignal(process, undefined, 'kill', false));
     const result = await gone;
@@ -196,7 +198,7 @@ export class Task<T> {
   }
 
   #outcome(timeoutMs: number): Promise<TaskResult<T> | undefined> {
-    if (!(timeoutMs >= 0)) throw new RangeError(`timeoutMs is ${timeoutMs}: expected 0 or more, or Infinity`);
+    checkTimeout(timeoutMs);
     if (this.#result !== undefined) return Promise.resolve(this.#result);
     return new Promise((resolve) => {
       const done = (result: TaskResult<T> | undefined): void => {
@@ -231,7 +233,8 @@ export class Task<T> {
       readonly onTimeout?: 'nothing' | 'ignore' | 'kill_task';
     } = {},
   ): Promise<readonly (readonly [task: Task<T>, result: TaskResult<T> | undefined])[]> {
-    const { timeoutMs = TASK_TIMEOUT_MS_DEFAULT, onTimeout = 'nothing' } = options;
+    const { timeoutMs = TASK_TIMEOUT_MS_DEFAULT } = options;
+    const onTimeout = checkOneOf('onTimeout', options.onTimeout ?? 'nothing', ['nothing', 'ignore', 'kill_task']);
     const limit = Math.min(checkInteger('limit', options.limit ?? tasks.length, 0, 1_000_000_000), tasks.length);
     let count = 0;
     const outcomes = tasks.map((task) => task.yield(timeoutMs));
