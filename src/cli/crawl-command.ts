@@ -1,6 +1,7 @@
 /** `genmesh crawl`: walks a CometBFT network by peer exchange and draws it, as JSON and for Graphviz. */
 import { lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { CodedError, describeReason } from '../base/errors.ts';
+import type { NodeAddress } from '../codec/cometbft-address.ts';
 import type { NodeInfo } from '../codec/cometbft-node-info.ts';
 import { TcpTransport } from '../net/tcp-transport.ts';
 import { type PexAddress, toPexAddress } from '../p2p/pex-address.ts';
@@ -15,6 +16,9 @@ import { parseTarget } from './peer-command.ts';
 import { joinFailure } from './peer-failure.ts';
 import { plainNodeInfo, plainText } from './peer-sighting.ts';
 import type { Shell } from './shell.ts';
+
+/** Addresses of the first node's host name that are tried. */
+export const ROOT_ADDRESSES_MAX = 4;
 
 /** Longest `--timeout`, in ms. */
 export const CRAWL_TIMEOUT_MS_MAX = 600_000;
@@ -38,7 +42,7 @@ export const crawlCommand: Command = command({
   name: 'crawl',
   summary: 'walks a CometBFT network by peer exchange and draws it',
   details,
-  positionals: [{ name: 'ID@HOST:PORT', help: 'where to begin; HOST is an IP address' }],
+  positionals: [{ name: 'ID@HOST:PORT', help: 'where to begin; its peer-to-peer port, 26656 by default' }],
   options: {
     network: text('NAME', 'id of the chain; needed'),
     out: text('FILE', 'writes the topology there as JSON'),
@@ -60,20 +64,19 @@ export const crawlCommand: Command = command({
     ['1', 'the first node was not reached, or a file cannot be written: one line on stderr says why'],
   ],
   examples: [
-    'genmesh crawl 5576458aef205977e18fd50b274e9b5d9014525a@127.0.0.1:26656 --network test --private',
+    'genmesh crawl 5576458aef205977e18fd50b274e9b5d9014525a@localhost:26656 --network test --private',
     'genmesh crawl 5576458aef205977e18fd50b274e9b5d9014525a@10.0.0.1:26656 --network test --out t.json --dot t.dot',
   ],
   async run(options, [target = ''], shell): Promise<number> {
     const { network, key } = options;
     if (network === undefined) throw usage('option --network is missing: the id of the chain, see cometbft status');
-    const root = toPexAddress(parseTarget(target));
-    if (root === undefined) throw usage(`${quote(target)} names a host: a crawl begins at an IP address`);
+    const roots = await resolve(shell, parseTarget(target));
     const { clock, random, engine } = shell;
     const nodeKey = key === undefined ? engine.generateKeyPair(random) : readNodeKeyFile(key, engine);
     const wire = { transport: new TcpTransport({ clock }), nodeKey, network, clock, random, engine };
     const topology = await walk(shell, {
       network: networkOf(wire, options.timeout),
-      root,
+      roots,
       chain: network,
       crawl: {
         concurrency: options.concurrency,
@@ -104,23 +107,50 @@ function networkOf(
 
 interface Walk {
   readonly network: CrawlNetwork<NodeInfo>;
-  readonly root: PexAddress;
+  /** The addresses of the first node: one after the other, until it is reached. */
+  readonly roots: readonly PexAddress[];
   readonly chain: string;
   readonly crawl: Omit<Parameters<typeof crawl<NodeInfo>>[0], 'network' | 'roots' | 'signal' | 'clock'>;
 }
 
-async function walk(shell: Shell, { network, root, chain, crawl: settings }: Walk): Promise<Topology<NodeInfo>> {
+/** Where a node is: a host name has an address for each protocol, of which the node may listen on one only. */
+async function resolve(shell: Shell, target: NodeAddress): Promise<readonly PexAddress[]> {
+  const given = toPexAddress(target);
+  if (given !== undefined) return [given];
+  let ips: readonly string[] = [];
+  let cause: unknown;
+  try {
+    ips = await shell.lookup(target.host);
+  } catch (error) {
+    cause = error;
+  }
+  const roots = ips.map((host) => toPexAddress({ ...target, host })).filter((root) => root !== undefined);
+  if (roots.length > 0) return roots.slice(0, ROOT_ADDRESSES_MAX);
+  const why = (cause as { code?: string } | undefined)?.code ?? 'no address';
+  throw new CliError('CALL_FAILED', `the host ${quote(target.host)} is not known (${why}): check the name`, { cause });
+}
+
+async function walk(shell: Shell, { network, roots, chain, crawl: settings }: Walk): Promise<Topology<NodeInfo>> {
   const abort = new AbortController();
   const offStop = shell.onStop(() => abort.abort());
   const builder = new TopologyBuilder<NodeInfo>();
   const progress = new ProgressLine(shell);
   try {
     const { signal } = abort;
-    for await (const visit of crawl({ ...settings, network, roots: [root], signal, clock: shell.clock })) {
-      builder.add(visit);
-      // Nothing can follow from a first node that was not reached.
-      if (visit.depth === 0 && visit.outcome === 'unreachable') throw rootFailure(visit, root, chain);
-      progress.show(visit);
+    let isReached = false;
+    for (const [index, root] of roots.entries()) {
+      const isLast = index === roots.length - 1;
+      for await (const visit of crawl({ ...settings, network, roots: [root], signal, clock: shell.clock })) {
+        if (visit.depth === 0 && visit.outcome === 'unreachable') {
+          // Nothing can follow from a first node that was not reached.
+          if (isLast) throw rootFailure(visit, root, chain);
+          break;
+        }
+        isReached = true;
+        builder.add(visit);
+        progress.show(visit);
+      }
+      if (isReached || signal.aborted) break;
     }
   } finally {
     progress.end();

@@ -8,7 +8,7 @@
  * Both keys are hex: curve id, origin id, raw key. No message here ever holds a byte of the private one, so what a JSON
  * parser says about a broken file is not passed on.
  */
-import { closeSync, fstatSync, openSync, readSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { CodedError } from '../base/errors.ts';
 import { bytesToHex, hexToBytes } from '../codec/hex.ts';
 import type { CryptoEngine } from '../crypto/engine.ts';
@@ -97,11 +97,12 @@ export function readKeyFile(path: string, engine: CryptoEngine): KeyPair {
 /**
  * Writes a key file that only its owner can read.
  *
- * @param options.force - replaces a file that is there, in one step; else that is an error.
+ * @param options.force - replaces a plain file that is there, in one step; else that is an error.
  * @throws CliError `FILE_EXISTS`, `FILE_UNWRITABLE`.
  */
 export function writeKeyFile(path: string, keyPair: KeyPair, options: { readonly force: boolean }): void {
   const text = formatKeyFile(keyPair);
+  if (options.force) checkReplaceable(path);
   // A new file beside it takes its place: an old one keeps its mode when written to, and may be open to others.
   const target = options.force ? `${path}.${process.pid}.new` : path;
   try {
@@ -117,6 +118,14 @@ export function writeKeyFile(path: string, keyPair: KeyPair, options: { readonly
       cause: error,
     });
   }
+}
+
+/** Only a plain file may be replaced: the place of a link or a device is not ours, and a key does not go where it leads. */
+function checkReplaceable(path: string): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isFile()) return;
+  const kind = stat.isSymbolicLink() ? 'a link' : stat.isDirectory() ? 'a directory' : 'no plain file';
+  throw new CliError('FILE_UNWRITABLE', `${quote(path)} is ${kind}, which is not replaced: name a file`);
 }
 
 /**

@@ -8,6 +8,7 @@ import { Switch } from '../p2p/switch.ts';
 import { SwitchError } from '../p2p/switch-errors.ts';
 import { type Command, command, EXIT_OK, flag, number, text, usage } from './command-line.ts';
 import { CliError } from './errors.ts';
+import { LineOutput } from './line-output.ts';
 import { readNodeKeyFile } from './node-key-file.ts';
 import { joinFailure } from './peer-failure.ts';
 import { formatSighting, type Sighting, sightingToJson } from './peer-sighting.ts';
@@ -22,6 +23,7 @@ const details: readonly string[] = [
   'round-trip times, addresses learnt by peer exchange, steps of consensus, proposals, new blocks and transactions by hash.',
   'It votes on nothing and has no blocks to give. It says that it is as far as the node, since transactions are sent to',
   'such peers only. When the connection is lost it dials again. It runs until SIGINT, SIGTERM or SIGHUP, or --seconds.',
+  'Where its output is read more slowly than it comes, lines are left out, and a line says how many.',
   '',
   'The id of a node is printed by cometbft show-node-id, its network by cometbft status (also called chain id).',
 ];
@@ -87,8 +89,9 @@ async function watch(shell: Shell, setup: WatchSetup): Promise<number> {
   });
   const offStop = shell.onStop(finish);
   const timer = seconds === undefined ? undefined : clock.setTimer(() => finish('seconds'), seconds * 1000);
-  const say = (sighting: Sighting): void =>
-    shell.out(`${isJson ? sightingToJson(sighting) : formatSighting(sighting)}\n`);
+  const format = isJson ? sightingToJson : formatSighting;
+  const output = new LineOutput(shell, (count) => format({ event: 'left_out', count }));
+  const say = (sighting: Sighting): void => output.write(format(sighting));
   const node = await startSwitch(shell, setup, say);
   try {
     tellConnections(node, say);
@@ -113,6 +116,7 @@ async function watch(shell: Shell, setup: WatchSetup): Promise<number> {
     offStop();
     if (timer !== undefined) clock.clearTimer(timer);
     await node.stop();
+    output.end();
   }
 }
 

@@ -30,7 +30,9 @@ export type Sighting =
       readonly txHashes: readonly string[];
       readonly proposer: string;
     }
-  | { readonly event: 'tx'; readonly hash: string; readonly size: number };
+  | { readonly event: 'tx'; readonly hash: string; readonly size: number }
+  /** Lines that are missing here, since nobody read them in time. */
+  | { readonly event: 'left_out'; readonly count: number };
 
 /** A sighting as one line, without a line end: what, then the facts. */
 export function formatSighting(sighting: Sighting): string {
@@ -91,5 +93,7 @@ function factsOf(sighting: Sighting): string {
     }
     case 'tx':
       return `${sighting.hash} of ${sighting.size} bytes`;
+    case 'left_out':
+      return `${sighting.count} lines: they came faster than they were read`;
   }
 }

@@ -39,10 +39,14 @@ export interface Shell {
   readonly version: string;
   /** The terminal behind standard output; `undefined` for a pipe, a file or a dumb terminal. */
   readonly terminal: Terminal | undefined;
-  /** Writes to standard output. */
-  out(text: string): void;
+  /** Writes to standard output. @returns false when its reader does not keep up: wait for `onOutDrain`, or it all waits in memory. */
+  out(text: string): boolean;
+  /** Calls `listener` whenever a write that answered false has gone out, until taken back. */
+  onOutDrain(listener: () => void): Unsubscribe;
   /** Writes to standard error. */
   err(text: string): void;
+  /** The IP addresses of a host name, in the order to try them. @throws an error of the system with a `code` when it has none. */
+  lookup(host: string): Promise<readonly string[]>;
   /** Everything from standard input. @throws CliError `INPUT_TOO_LONG` past `bytesMax`. */
   readInput(bytesMax: number): Promise<Uint8Array>;
   /**

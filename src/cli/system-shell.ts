@@ -1,4 +1,5 @@
 /** The {@link Shell} of a real process. */
+import { lookup } from 'node:dns/promises';
 import { writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
@@ -32,9 +33,14 @@ export function systemShell(programPath: string): Shell {
     programPath,
     version: (createRequire(import.meta.url)('genmesh/package.json') as { version: string }).version,
     terminal: process.stdout.isTTY && process.env.TERM !== 'dumb' ? new SystemTerminal() : undefined,
-    out: (text) => {
-      if (process.stdout.writable) process.stdout.write(text);
+    out: (text) => (process.stdout.writable ? process.stdout.write(text) : true),
+    onOutDrain: (listener) => {
+      process.stdout.on('drain', listener);
+      return () => {
+        process.stdout.off('drain', listener);
+      };
     },
+    lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
     err: (text) => {
       if (process.stderr.writable) process.stderr.write(text);
     },

@@ -97,6 +97,31 @@ test('a first node that is not reached is an error in one line, and no file is w
   expect(readdirSync(folder)).not.toContain('never.json');
 });
 
+test('a first node given by name is tried at each address of the name, and is where it was found', async () => {
+  const root = await stage();
+  const [id, port] = [root.node.id, root.node.address?.port];
+  const shell = new FakeShell();
+  shell.hosts.set('stage.example', ['::1', '127.0.0.1']);
+  shell.hosts.set('dead.example', ['127.0.0.1', '::1']);
+  shell.hosts.set('odd.example', ['not an address']);
+  expect(await runProgram(['crawl', `${id}@stage.example:${port}`, ...FAST], shell)).toBe(0);
+  expect(JSON.parse(shell.stdout)).toMatchObject({
+    nodes: [{ id, outcome: 'answered', address: `${id}@127.0.0.1:${port}` }],
+  });
+  const failing = async (host: string): Promise<string> => {
+    shell.stderr = '';
+    expect(await runProgram(['crawl', `${id}@${host}:1`, ...FAST], shell)).toBe(1);
+    return shell.stderr;
+  };
+  expect(await failing('dead.example')).toMatch(/cannot join \[::1\]:1: nobody listens there/);
+  expect(await failing('none.example')).toBe(
+    'genmesh: the host "none.example" is not known (ENOTFOUND): check the name\n',
+  );
+  expect(await failing('odd.example')).toBe(
+    'genmesh: the host "odd.example" is not known (no address): check the name\n',
+  );
+});
+
 test('what is no plain file is written to, not replaced', async () => {
   const root = await stage();
   const [link, target] = [join(folder, 'link.json'), join(folder, 'target.json')];

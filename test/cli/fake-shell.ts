@@ -24,7 +24,7 @@ export class FakeShell implements Shell {
   /** Whether the reader of standard output lags behind. */
   isCongested = false;
   /** What names stand for. */
-  readonly hosts = new Map<string, readonly string[]>();
+  readonly hosts: Map<string, readonly string[]> = new Map();
   readonly #drains = new Set<() => void>();
   readonly #stops = new Set<(cause: StopCause) => void>();
   #onOutput: () => void = () => {};

@@ -1,4 +1,16 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -76,6 +88,27 @@ describe('a key file', () => {
     mkdirSync(taken);
     expect(failure(() => writeKeyFile(taken, keyPair, { force: true }))).toMatchObject({ code: 'FILE_UNWRITABLE' });
     expect(readdirSync(folder).filter((name) => name.endsWith('.new'))).toEqual([]);
+  });
+
+  test('replaces plain files only: a link, a directory and a pipe stay what they are', () => {
+    const keyPair = engine.generateKeyPair(random);
+    const [link, dangling, real, pipe] = [freshPath(), freshPath(), freshPath(), freshPath()];
+    execFileSync('mkfifo', [pipe]);
+    writeKeyFile(real, keyPair, { force: false });
+    symlinkSync(real, link);
+    symlinkSync(join(folder, 'nowhere'), dangling);
+    const refused = (path: string): string =>
+      failure(() => writeKeyFile(path, engine.generateKeyPair(random), { force: true })).message;
+    for (const path of [link, dangling])
+      expect(refused(path)).toBe(`"${path}" is a link, which is not replaced: name a file`);
+    expect(refused(folder)).toBe(`"${folder}" is a directory, which is not replaced: name a file`);
+    expect(refused(pipe)).toBe(`"${pipe}" is no plain file, which is not replaced: name a file`);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readKeyFile(real, engine).publicKey.hex).toBe(keyPair.publicKey.hex);
+    expect(statSync(pipe).isFIFO()).toBe(true);
+    // Without force, too, nothing is written through a link.
+    expect(failure(() => writeKeyFile(dangling, keyPair, { force: false })).code).toBe('FILE_EXISTS');
+    expect(readdirSync(folder)).not.toContain('nowhere');
   });
 
   test('that is not there says how to make one', () => {
