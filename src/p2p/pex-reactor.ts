@@ -9,7 +9,6 @@
  * const node = await Switch.startLink({ ..., reactors: [pexReactor({ book, file, seeds })] });
  * ```
  */
-import type { Clock } from '../base/clock.ts';
 import { describeReason } from '../base/errors.ts';
 import { type NodeAddress, parseNodeAddress } from '../codec/cometbft-address.ts';
 import { nodeInfoAddress } from '../codec/cometbft-node-info.ts';
@@ -79,7 +78,6 @@ export function pexReactor(options: PexReactorOptions): ReactorSpec {
       handleInfo: () => start(),
       async stop() {
         pex.stop();
-        network.isStopped = true;
         await file?.stop().catch((error: unknown) => {
           logger.error('address book was not saved', { error: describeReason(error) });
         });
@@ -87,10 +85,6 @@ export function pexReactor(options: PexReactorOptions): ReactorSpec {
     };
   });
 }
-
-/** Dials that may find their switch not running yet, and the pause after each, in ms. */
-const EARLY_DIALS_MAX = 2000;
-const EARLY_DIAL_PAUSE_MS = 20;
 
 /** Pause before the seeds are tried again when none resolved, in ms. */
 const START_AGAIN_MS = 30_000;
@@ -106,16 +100,12 @@ export function refuseBanned(book: AddressBook): PeerFilter {
 /** The switch as PEX sees it. */
 class SwitchNetwork implements PexNetwork {
   readonly outboundMax: number;
-  isStopped = false;
   readonly #switch: SwitchHandle;
-  readonly #clock: Clock;
   readonly #persistentIds: ReadonlySet<string>;
   readonly #pexPeers = new WeakMap<Peer, PexPeer>();
-  #earlyDialsLeft = EARLY_DIALS_MAX;
 
   constructor(context: ReactorContext, outboundMax: number, persistentIds: ReadonlySet<string>) {
     this.#switch = context.switch;
-    this.#clock = context.clock;
     this.outboundMax = outboundMax;
     this.#persistentIds = persistentIds;
   }
@@ -138,24 +128,12 @@ class SwitchNetwork implements PexNetwork {
   }
 
   async dial(address: PexAddress): Promise<DialOutcome> {
-    for (;;) {
-      try {
-        await this.#switch.dialPeer(toNodeAddress(address));
-        return 'connected';
-      } catch (error) {
-        if (!this.#isTooEarly(error)) return outcomeOf(error);
-      }
-      await new Promise<void>((resolve) => {
-        this.#clock.setTimer(resolve, EARLY_DIAL_PAUSE_MS);
-      });
+    try {
+      await this.#switch.dialPeer(toNodeAddress(address));
+      return 'connected';
+    } catch (error) {
+      return outcomeOf(error);
     }
-  }
-
-  /** Reactors run before their switch does, and the first round is due at once. */
-  #isTooEarly(error: unknown): boolean {
-    const isRefused = error instanceof SwitchError && error.code === 'STOPPED' && !this.isStopped;
-    this.#earlyDialsLeft = isRefused ? this.#earlyDialsLeft - 1 : 0;
-    return this.#earlyDialsLeft > 0;
   }
 
   pexPeerOf(peer: Peer): PexPeer {
