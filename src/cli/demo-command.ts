@@ -38,7 +38,7 @@ export const demoCommand: Command = command({
     'With --kill a process is killed (SIGKILL) now and then, in turn, and started again with its key and port; the',
     'others reconnect by themselves.',
     '',
-    'The summary of --json: nodes, calls = replies + timeouts + errors, errorsByCode, rttMsP50 and rttMsP99 (from call',
+    'The summary of --json: nodes, wire, calls = replies + timeouts + errors, errorsByCode, rttMsP50 and rttMsP99 (from call',
     'to reply, waiting included), kills, reconnects, abandoned (calls under way when their own caller was killed, not',
     'among calls), remotes (the same for each direction), processes, tree.',
   ],

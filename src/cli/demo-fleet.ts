@@ -86,7 +86,7 @@ export class DemoFleet {
     const { engine, random, clock } = options.shell;
     this.#options = options;
     this.#startMs = clock.monotonicMs();
-    this.model = new DemoModel(options.count);
+    this.model = new DemoModel(options.count, options.wire);
     this.failure = new Promise((_, reject) => {
       this.#fail = reject;
     });
@@ -145,7 +145,9 @@ export class DemoFleet {
    */
   async finish(): Promise<void> {
     if (this.#killTimer !== undefined) this.#options.shell.clock.clearTimer(this.#killTimer);
-    if (this.#phase === 'running') await this.#until(() => this.model.isWhole, WHOLE_PATIENCE_MS);
+    // One that was killed a moment ago counts as there until its end is noticed.
+    const isWhole = (): boolean => this.model.isWhole && this.#slots.every((slot) => !slot.isKilled);
+    if (this.#phase === 'running') await this.#until(isWhole, WHOLE_PATIENCE_MS);
     this.#phase = 'finishing';
     for (const type of ['finish', 'recount'] as const) {
       for (const slot of this.#slots) {

@@ -3,6 +3,7 @@
  * from reports, read by the view and the summary.
  */
 import type { ConnectionState } from '../p2p/connection-machine.ts';
+import { WIRE_DEFAULT, type Wire } from '../p2p/node-options.ts';
 import type { TreeNode } from '../supervisor/tree.ts';
 import type { LinkReport, NodeReport } from './demo-protocol.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
@@ -196,8 +197,12 @@ export class DemoModel {
   /** Processes that ended without being asked to. */
   unexpectedExits = 0;
 
+  /** How the nodes speak to each other. */
+  readonly wire: Wire;
+
   /** @param count - nodes, named `node-1` and so on. */
-  constructor(count: number) {
+  constructor(count: number, wire: Wire = WIRE_DEFAULT) {
+    this.wire = wire;
     const names = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
     this.nodes = names.map(
       (name) =>

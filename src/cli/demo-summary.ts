@@ -1,5 +1,6 @@
 /** The end of a demo as one JSON value, and whether it went well. */
 import type { ConnectionState } from '../p2p/connection-machine.ts';
+import type { Wire } from '../p2p/node-options.ts';
 import type { TreeNode } from '../supervisor/tree.ts';
 import { addUp, countOf, type DemoModel, type LinkModel } from './demo-model.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
@@ -29,6 +30,8 @@ export interface LinkSummary {
 export interface DemoSummary {
   /** How many nodes there were. */
   readonly nodes: number;
+  /** How they spoke to each other. */
+  readonly wire: Wire;
   /** How long calls were made, in seconds. */
   readonly seconds: number;
   /** Calls whose caller lived to see them end. */
@@ -80,6 +83,7 @@ export function summarize(model: DemoModel, seconds: number): DemoSummary {
     links.reduce((sum, link) => sum + link[key], 0);
   const summary: Omit<DemoSummary, 'ok'> = {
     nodes: nodes.length,
+    wire: model.wire,
     seconds: rounded(seconds) as number,
     calls: total('calls'),
     replies: total('replies'),
@@ -128,10 +132,10 @@ export function failureOf(summary: Omit<DemoSummary, 'ok'>): string | undefined 
 
 /** A few lines for people. */
 export function describeSummary(summary: DemoSummary): string {
-  const { nodes, seconds, calls, replies, timeouts, errors, errorsByCode, rttMsP50, rttMsP99 } = summary;
+  const { nodes, wire, seconds, calls, replies, timeouts, errors, errorsByCode, rttMsP50, rttMsP99 } = summary;
   const codes = Object.entries(errorsByCode).map(([code, count]) => `${code} ${count}`);
   const lines = [
-    `${nodes} nodes, ${seconds} s: ${countOf(calls, 'call')}, ${replies} answered, ${countOf(timeouts, 'timeout')}, ${countOf(errors, 'error')}${
+    `${nodes} nodes, wire ${wire}, ${seconds} s: ${countOf(calls, 'call')}, ${replies} answered, ${countOf(timeouts, 'timeout')}, ${countOf(errors, 'error')}${
       codes.length === 0 ? '' : ` (${codes.join(', ')})`
     }`,
     `round trip p50 ${ms(rttMsP50)}, p99 ${ms(rttMsP99)}; ${summary.answering} of ${summary.directions} directions answering`,

@@ -64,7 +64,7 @@ function page(model: DemoModel, options: Partial<DemoViewOptions> = {}): string[
 describe('the page of the demo', () => {
   test('shows every direction with its state, round trips, calls, queue, and the tree', () => {
     const text = page(modelOf(3)).join('\n');
-    expect(text).toContain('3 processes on TCP  running 1:05  300 calls/s');
+    expect(text).toContain('genmesh demo  3 nodes, mconnection  running 1:05  300 calls/s');
     for (const title of ['state', 'p50 ms', 'p99 ms', 'calls', 'answered', 'dropped', 'queue', 'errors', 'timeouts']) {
       expect(text).toContain(title);
     }

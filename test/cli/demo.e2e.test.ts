@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import type { DemoSummary } from '../../src/cli/demo-summary.ts';
+import { WIRES } from '../../src/p2p/node-options.ts';
 import { builtProgram, type Ended, PATIENCE_MS, Running, run } from './built-program.ts';
 
 beforeAll(() => {
@@ -67,12 +68,13 @@ function runs(pid: number): boolean {
 }
 
 describe('the demo', { timeout }, () => {
-  test('has every call answered, and says so in one JSON line', async () => {
-    const ended = await run(['demo', '--seconds', '2', '--json']);
+  test.each(WIRES)('has every call answered, and says so in one JSON line, wire %s', async (wire) => {
+    const ended = await run(['demo', '--seconds', '2', '--json', '--wire', wire]);
     const summary = summaryOf(ended);
     expect(ended).toMatchObject({ code: 0, stderr: '' });
     expect(summary).toMatchObject({
       nodes: 3,
+      wire,
       timeouts: 0,
       errors: 0,
       errorsByCode: {},
@@ -98,25 +100,28 @@ describe('the demo', { timeout }, () => {
     expect(summary.processes.reduce((total, one) => total + one.requestsAnswered, 0)).toBe(summary.replies);
   });
 
-  test('survives killed nodes: every call is settled, and all directions answer again', async () => {
-    const ended = await run(['demo', '--kill', '1', '--seconds', '5', '--json']);
-    const summary = summaryOf(ended);
-    expect(ended).toMatchObject({ code: 0, stderr: '' });
-    expect(summary).toMatchObject({ directions: 6, answering: 6, unexpectedExits: 0, ok: true });
-    expect(summary.kills).toBeGreaterThanOrEqual(2);
-    expect(summary.kills).toBeLessThanOrEqual(5);
-    const starts = summary.processes.reduce((total, one) => total + one.starts, 0);
-    expect(starts).toBe(3 + summary.kills);
-    // Two connections to the killed node and two of its own come back each time, unless a kill comes before they have.
-    expect(summary.reconnects).toBeGreaterThanOrEqual(4);
-    checkSums(summary);
-    for (const remote of summary.remotes) {
-      expect(remote).toMatchObject({ state: 'connected', answering: true });
-      expect(remote.replies, `${remote.from} > ${remote.to}`).toBeGreaterThan(0);
-    }
-    const known = ['CLOSED', 'STOPPED', 'QUEUE_FULL', 'ABORTED'];
-    expect(Object.keys(summary.errorsByCode).filter((code) => !known.includes(code))).toEqual([]);
-  });
+  test.each(WIRES)(
+    'survives killed nodes: every call is settled, and all directions answer again, wire %s',
+    async (wire) => {
+      const ended = await run(['demo', '--kill', '1', '--seconds', '5', '--json', '--wire', wire]);
+      const summary = summaryOf(ended);
+      expect(ended).toMatchObject({ code: 0, stderr: '' });
+      expect(summary).toMatchObject({ directions: 6, answering: 6, unexpectedExits: 0, ok: true });
+      expect(summary.kills).toBeGreaterThanOrEqual(2);
+      expect(summary.kills).toBeLessThanOrEqual(5);
+      const starts = summary.processes.reduce((total, one) => total + one.starts, 0);
+      expect(starts).toBe(3 + summary.kills);
+      // Two connections to the killed node and two of its own come back each time, unless a kill comes before they have.
+      expect(summary.reconnects).toBeGreaterThanOrEqual(4);
+      checkSums(summary);
+      for (const remote of summary.remotes) {
+        expect(remote).toMatchObject({ state: 'connected', answering: true });
+        expect(remote.replies, `${remote.from} > ${remote.to}`).toBeGreaterThan(0);
+      }
+      const known = ['CLOSED', 'STOPPED', 'QUEUE_FULL', 'ABORTED'];
+      expect(Object.keys(summary.errorsByCode).filter((code) => !known.includes(code))).toEqual([]);
+    },
+  );
 
   test('has as many nodes as asked for', async () => {
     const ended = await run(['demo', '--nodes', '2', '--rate', '10', '--in-flight', '1', '--seconds', '0.5', '--json']);
@@ -132,7 +137,7 @@ describe('the demo', { timeout }, () => {
       demo.process.kill(signal);
       const { code, stdout, stderr } = await demo.ended;
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(stdout).toMatch(/\n3 nodes, [\d.]+ s: (\d+) calls, \1 answered, 0 timeouts, 0 errors\n/);
+      expect(stdout).toMatch(/\n3 nodes, wire mconnection, [\d.]+ s: (\d+) calls, \1 answered, 0 timeouts, 0 errors\n/);
       expect(nodes.filter(({ pid }) => runs(pid))).toEqual([]);
     }
   });
