@@ -19,13 +19,11 @@
  * }
  * ```
  *
- * A transition costs a few microseconds. Keep data paths out of it: only lifecycle edges are events.
+ * A transition costs about ten microseconds. Keep data paths out of it: only lifecycle edges are events.
  */
-import { type AnyStateMachine, initialTransition, transition } from 'xstate';
+import { EventTimeouts, type FiredTimeout } from './event-timeouts.ts';
 import type { ExitReason } from './exit-reason.ts';
 import { GenServer } from './gen-server.ts';
-import { castMessage } from './message.ts';
-import type { TimerRef } from './pid.ts';
 import { asProcess } from './process.ts';
 import type { CallHandlers, CastHandlers } from './protocol.ts';
 import type { From } from './request.ts';
@@ -79,6 +77,23 @@ interface MachineAction {
   readonly params?: unknown;
 }
 
+/** What xstate (5.33) asks of whoever runs a machine. */
+interface ActorScope {
+  readonly self: object;
+  readonly system: { _sendInspectionEvent(): void };
+  readonly defer: () => void;
+  readonly actionExecutor: (action: MachineAction) => void;
+}
+
+/**
+ * The pure functions of an xstate machine. They are called as they are: xstate's own `transition` makes an actor and a
+ * system for each event and throws them away, and would be the only part of xstate that this file needs.
+ */
+interface PureMachine {
+  getInitialSnapshot(scope: ActorScope): Snapshot;
+  transition(snapshot: Snapshot, event: object, scope: ActorScope): Snapshot;
+}
+
 interface DelayedRaise {
   readonly event: StateEvent;
   readonly delay?: number;
@@ -90,20 +105,10 @@ interface Postponed<E> {
   readonly from: From<unknown> | undefined;
 }
 
-interface Armed {
-  readonly timer: TimerRef;
-  readonly message: Fired;
-}
-
-interface Fired {
-  readonly id: string;
-  readonly event: StateEvent;
-}
-
 /** Inner state of a {@link GenStatem} process: opaque. */
 export interface StatemState {
-  snapshot: Snapshot;
-  readonly timers: Map<string, Armed>;
+  /** Undefined until the first state is entered. */
+  snapshot: { readonly value: unknown; readonly status: string } | undefined;
 }
 
 interface StatemProtocol<E> {
@@ -123,7 +128,8 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
   abstract readonly actions: Readonly<Record<string, (context: ActionContext<EventsOf<M>>) => void>>;
 
   readonly #postponed: Postponed<EventsOf<M>>[] = [];
-  #state: StatemState | undefined;
+  readonly #timeouts = new EventTimeouts<StateEvent>();
+  readonly #state: StatemState = { snapshot: undefined };
   #stopReason: { readonly reason: ExitReason } | undefined;
   readonly #raised: EventsOf<M>[] = [];
   #isStepping = false;
@@ -131,7 +137,7 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
 
   /** The state the machine is in. */
   get state(): StatesOf<M> {
-    return String(this.#state?.snapshot.value ?? '') as StatesOf<M>;
+    return String(this.#state.snapshot?.value ?? '') as StatesOf<M>;
   }
 
   /** Prepares this process before the machine enters its first state. */
@@ -162,70 +168,50 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
       return;
     }
     this.#step(event);
-    const end = this.#stopReason;
     // Outside of an event nobody looks at the result, so the process stops itself.
     const process = asProcess(this.self);
-    if (end !== undefined && !this.#isDispatching && !process.isTerminating) process.exit(end.reason);
+    if (this.#stopReason && !this.#isDispatching && !process.isTerminating) process.exit(this.#stopReason.reason);
   }
 
   /** Sends itself `event` after `delayMs`, unless it is cancelled or set anew; it survives changes of state. */
   protected startTimeout(name: string, delayMs: number, event: EventsOf<M>): void {
-    this.#arm({ id: `named:${name}`, delay: delayMs, event: event as unknown as StateEvent });
+    this.#timeouts.arm(this.self, `named:${name}`, delayMs, event as unknown as StateEvent);
   }
 
   /** Takes {@link GenStatem.startTimeout} back. @returns false when it was not running. */
   protected cancelTimeout(name: string): boolean {
-    return this.#cancel(`named:${name}`);
+    return this.#timeouts.cancel(`named:${name}`);
   }
 
   override init(...args: A): StatemState | Stop<unknown> {
     this.prepare(...args);
-    const [snapshot, actions] = initialTransition(this.machine.definition as AnyStateMachine, undefined as never);
-    this.#state = { snapshot: snapshot as unknown as Snapshot, timers: new Map() };
-    this.#isStepping = true;
-    this.#run(actions as readonly MachineAction[], undefined);
-    this.#isStepping = false;
-    if (this.#state.snapshot.status === 'done') this.#stopReason ??= { reason: 'normal' };
-    this.#stepRaised();
-    return this.#stopReason === undefined ? this.#state : stop(this.#stopReason.reason, undefined);
+    this.#step(undefined);
+    return this.#stopReason ? stop(this.#stopReason.reason, undefined) : this.#state;
   }
 
   // The protocol depends on the machine's type, which is open here, so the maps are built by hand and cast once.
   override readonly handleCall: CallHandlers<StatemState, StatemProtocol<EventsOf<M>>> = {
-    event: (event: EventsOf<M>, state: StatemState, from: From<unknown>) => this.#handle(event, state, from),
+    event: (event: EventsOf<M>, _: StatemState, from: From<unknown>) => this.#handle(event, from),
   } as never;
 
   override readonly handleCast: CastHandlers<StatemState, StatemProtocol<EventsOf<M>>> = {
-    event: (event: EventsOf<M>, state: StatemState) => this.#handle(event, state, undefined),
-    // Not a plain message: those belong to whoever extends this class.
-    timeout: (fired: Fired, state: StatemState) => this.#timedOut(fired, state),
+    event: (event: EventsOf<M>) => this.#handle(event),
+    timeout: (fired: FiredTimeout<EventsOf<M>>) =>
+      this.#timeouts.take(fired) ? this.#handle(fired.event) : noreply(this.#state),
   } as never;
 
-  override terminate(_reason: ExitReason, state: StatemState): void {
-    for (const { timer } of state.timers.values()) timer.cancel();
-    state.timers.clear();
+  override terminate(_reason: ExitReason, _state: StatemState): void {
+    this.#timeouts.clear();
   }
 
-  #timedOut(fired: Fired, state: StatemState): NoReply<StatemState> | Stop<StatemState> {
-    // One that was cancelled or set anew while its message waited is not the one meant.
-    if (state.timers.get(fired.id)?.message !== fired) return noreply(state);
-    state.timers.delete(fired.id);
-    return this.#handle(fired.event as unknown as EventsOf<M>, state, undefined);
-  }
-
-  #handle(
-    event: EventsOf<M>,
-    state: StatemState,
-    from: From<unknown> | undefined,
-  ): NoReply<StatemState> | Stop<StatemState> {
+  #handle(event: EventsOf<M>, from?: From<unknown>): NoReply<StatemState> | Stop<StatemState> {
     this.#isDispatching = true;
     try {
       this.#dispatch({ event, from });
     } finally {
       this.#isDispatching = false;
     }
-    const end = this.#stopReason;
-    return end === undefined ? noreply(state) : stop(end.reason, state);
+    return this.#stopReason ? stop(this.#stopReason.reason, this.#state) : noreply(this.#state);
   }
 
   #dispatch(item: Postponed<EventsOf<M>>): void {
@@ -244,64 +230,53 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
   }
 
   #postpone(item: Postponed<EventsOf<M>>): void {
-    if (this.#postponed.length >= POSTPONED_EVENTS_MAX) {
-      const process = asProcess(this.self);
-      process.host.logger.warn(`${process.label} dropped a postponed event`, { type: item.event.type });
+    if (this.#postponed.length < POSTPONED_EVENTS_MAX) {
+      this.#postponed.push(item);
       return;
     }
-    this.#postponed.push(item);
+    const { host, label } = asProcess(this.self);
+    host.logger.warn(`${label} dropped a postponed event`, { type: item.event.type });
   }
 
-  #step(event: EventsOf<M>): void {
-    const state = this.#state as StatemState;
-    const [snapshot, actions] = transition(
-      this.machine.definition as AnyStateMachine,
-      state.snapshot as never,
-      event as never,
-    );
-    state.snapshot = snapshot as unknown as Snapshot;
+  /** One transition, the first one without an event, and then those that its actions raise. */
+  #step(event: EventsOf<M> | undefined): void {
+    const machine = this.machine.definition as PureMachine;
+    const actions: MachineAction[] = [];
+    const scope: ActorScope = { ...INERT, actionExecutor: (action) => actions.push(action) };
+    const before = this.#state.snapshot;
+    const snapshot =
+      event === undefined || before === undefined
+        ? machine.getInitialSnapshot(scope)
+        : machine.transition(before, event as object, scope);
+    this.#state.snapshot = snapshot;
     this.#isStepping = true;
     try {
-      this.#run(actions as readonly MachineAction[], event);
+      this.#run(actions, event);
     } finally {
       this.#isStepping = false;
     }
-    if (state.snapshot.status === 'done') this.#stopReason ??= { reason: 'normal' };
-    this.#stepRaised();
-  }
-
-  #stepRaised(): void {
-    const next = this.#stopReason === undefined ? this.#raised.shift() : undefined;
+    if (snapshot.status === 'done') this.#stopReason ??= { reason: 'normal' };
+    const next = this.#stopReason ? undefined : this.#raised.shift();
     if (next !== undefined) this.#step(next);
   }
 
   #run(actions: readonly MachineAction[], event: EventsOf<M> | undefined): void {
     const context = { event, state: this.state };
-    for (const action of actions) {
-      if (action.type === 'xstate.raise') this.#arm(action.params as DelayedRaise);
-      else if (action.type === 'xstate.cancel') this.#cancel(String((action.params as { sendId?: unknown })?.sendId));
+    for (const { type, params } of actions) {
+      if (type === 'xstate.raise') this.#arm(params as DelayedRaise);
+      else if (type === 'xstate.cancel') this.#timeouts.cancel(String((params as { sendId?: unknown })?.sendId));
       else {
-        const run = this.actions[action.type];
-        if (run === undefined)
-          throw new TypeError(`${this.constructor.name}: the machine names an unknown action ${action.type}`);
+        const run = this.actions[type];
+        if (!run) throw new TypeError(`${this.moduleName}: the machine names an unknown action ${type}`);
         run(context);
       }
     }
   }
 
-  #arm(raise: DelayedRaise): void {
-    const process = asProcess(this.self);
-    const { timers } = this.#state as StatemState;
-    const id = raise.id ?? raise.event.type;
-    this.#cancel(id);
-    const message: Fired = { id, event: raise.event };
-    timers.set(id, { timer: process.deliverAfter(castMessage('timeout', message), raise.delay ?? 0), message });
-  }
-
-  #cancel(id: string): boolean {
-    const { timers } = this.#state as StatemState;
-    const armed = timers.get(id);
-    armed?.timer.cancel();
-    return timers.delete(id);
+  #arm({ id, event, delay = 0 }: DelayedRaise): void {
+    this.#timeouts.arm(this.self, id ?? event.type, delay, event);
   }
 }
+
+/** A machine that is only asked never uses these. */
+const INERT = { self: {}, system: { _sendInspectionEvent: (): void => {} }, defer: (): void => {} } as const;

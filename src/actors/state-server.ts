@@ -17,12 +17,11 @@
  * Events come by `call('event', e)`, `cast('event', e)`, plain messages, timeouts and `nextEvent`. For a machine drawn as a
  * chart take {@link GenStatem}.
  */
+import { checkTimeout } from './callable-process.ts';
 import { ActorError } from './errors.ts';
+import { EventTimeouts, type FiredTimeout } from './event-timeouts.ts';
 import type { ExitReason } from './exit-reason.ts';
 import { GenServer } from './gen-server.ts';
-import { castMessage } from './message.ts';
-import type { TimerRef } from './pid.ts';
-import { asProcess } from './process.ts';
 import type { CallHandlers, CastHandlers, Info, Protocol } from './protocol.ts';
 import type { From } from './request.ts';
 import { type NoReply, noreply, type Stop, stop } from './results.ts';
@@ -44,11 +43,6 @@ interface Item<E> extends EventContext {
   readonly event: E;
 }
 
-interface Fired {
-  readonly key: string;
-  readonly token: object;
-}
-
 /** State of the process between events. */
 export interface StateServerState<S, D> {
   state: S;
@@ -64,8 +58,9 @@ export interface StateServerProtocol<E> extends Protocol {
 
 type Outcome<S, D> = NoReply<StateServerState<S, D>> | Stop<StateServerState<S, D>>;
 
-const STATE_TIMEOUT = 'state';
-const EVENT_TIMEOUT = 'event';
+const STATE_TIMEOUT = 'state_timeout';
+const EVENT_TIMEOUT = 'event_timeout';
+const NAMED = 'named:';
 
 /** Base class; see the top of this file. */
 export abstract class StateServer<
@@ -74,7 +69,7 @@ export abstract class StateServer<
   E extends { readonly type: string },
   A extends unknown[] = [],
 > extends GenServer<StateServerState<S, D>, StateServerProtocol<E>, A> {
-  readonly #timers = new Map<string, { readonly timer: TimerRef | undefined; readonly token: object }>();
+  readonly #timeouts = new EventTimeouts<E>();
   #postponed: Item<E>[] = [];
   #queue: Item<E>[] = [];
   #halt: { readonly reason: ExitReason } | undefined;
@@ -104,46 +99,38 @@ export abstract class StateServer<
     this.#enter(inner, state);
     this.#enqueue(this.#act(actions, undefined));
     this.#drain(inner);
-    return this.#halt === undefined ? inner : stop(this.#halt.reason, undefined);
+    return this.#halt ? stop(this.#halt.reason, undefined) : inner;
   }
 
   override readonly handleCall: CallHandlers<StateServerState<S, D>, StateServerProtocol<E>> = {
-    event: (event: E, inner: StateServerState<S, D>, from: From<unknown>) =>
-      this.#receive(inner, { event, source: 'call', from: from as From<never>, timeout: undefined }),
+    event: (event: E, inner: StateServerState<S, D>, from: From<never>) =>
+      this.#receive(inner, itemOf(event, 'call', from)),
   } as never;
 
   override readonly handleCast: CastHandlers<StateServerState<S, D>, StateServerProtocol<E>> = {
-    event: (event: E, inner: StateServerState<S, D>) =>
-      this.#receive(inner, { event, source: 'cast', from: undefined, timeout: undefined }),
-    timeout: (fired: Fired, inner: StateServerState<S, D>) => this.#timedOut(inner, fired),
+    event: (event: E, inner: StateServerState<S, D>) => this.#receive(inner, itemOf(event, 'cast')),
+    timeout: (fired: FiredTimeout<E>, inner: StateServerState<S, D>) =>
+      this.#timeouts.take(fired) ? this.#receive(inner, timeoutItem(fired.key, fired.event)) : noreply(inner),
   } as never;
 
   override handleInfo(message: Info<StateServerProtocol<E>>, inner: StateServerState<S, D>): Outcome<S, D> {
-    return this.#receive(inner, { event: message as E, source: 'info', from: undefined, timeout: undefined });
+    return this.#receive(inner, itemOf(message as E, 'info'));
   }
 
-  #timedOut(inner: StateServerState<S, D>, { key, token }: Fired): Outcome<S, D> {
-    // One that was cancelled or set anew while its message waited is not the one meant.
-    if (this.#timers.get(key)?.token !== token) return noreply(inner);
-    this.#timers.delete(key);
-    return this.#receive(inner, this.#timeoutItem(key, (token as { event: E }).event));
-  }
-
-  override terminate(reason: ExitReason, inner: StateServerState<S, D>): void {
-    for (const { timer } of this.#timers.values()) timer?.cancel();
-    this.#timers.clear();
-    this.leave?.(reason, inner.state, inner.data);
+  override terminate(reason: ExitReason, { state, data }: StateServerState<S, D>): void {
+    this.#timeouts.clear();
+    this.leave?.(reason, state, data);
   }
 
   #receive(inner: StateServerState<S, D>, item: Item<E>): Outcome<S, D> {
     this.#queue.push(item);
     this.#drain(inner);
-    return this.#halt === undefined ? noreply(inner) : stop(this.#halt.reason, inner);
+    return this.#halt ? stop(this.#halt.reason, inner) : noreply(inner);
   }
 
   #drain(inner: StateServerState<S, D>): void {
-    for (let item = this.#queue.shift(); item !== undefined && this.#halt === undefined; item = this.#queue.shift()) {
-      this.#cancel(EVENT_TIMEOUT);
+    for (let item = this.#queue.shift(); item && !this.#halt; item = this.#queue.shift()) {
+      this.#timeouts.cancel(EVENT_TIMEOUT);
       const result = this.handleEvent(item.event, inner.state, inner.data, item);
       if (!(result instanceof Transition)) throw this.#badReturn('handleEvent');
       this.#apply(inner, result, item);
@@ -152,32 +139,35 @@ export abstract class StateServer<
 
   #apply(inner: StateServerState<S, D>, result: Transition<S, D, E>, item: Item<E>): void {
     const before = inner.state;
-    if (result.hasData) inner.data = result.data as D;
-    if (result.kind === 'halt') {
+    this.#take(inner, result);
+    if (this.#halt) {
       this.#act(result.actions, item);
-      this.#halt = { reason: result.reason };
       return;
     }
     if (result.kind === 'next') inner.state = result.state as S;
+    let { actions } = result;
+    let retried: Item<E>[] = [];
     const isChanged = inner.state !== before;
-    // Before the actions: what they postpone belongs to the new state, what they arm lives in it.
-    const retried = isChanged ? this.#postponed : [];
     if (isChanged) {
+      // Before the actions: what they postpone belongs to the new state, what they arm lives in it.
+      retried = this.#postponed;
       this.#postponed = [];
-      this.#cancel(STATE_TIMEOUT);
-      if (result.actions.some((action) => 'postpone' in action)) {
-        retried.push(item);
-      }
+      this.#timeouts.cancel(STATE_TIMEOUT);
+      if (actions.some(isPostpone)) retried.push(item);
+      actions = actions.filter((action) => !isPostpone(action));
     }
     const rest = this.#queue;
     this.#queue = [];
     if (isChanged || result.kind === 'repeat') this.#enter(inner, before);
-    const timeouts = this.#act(
-      isChanged ? result.actions.filter((action) => !('postpone' in action)) : result.actions,
-      item,
-    );
+    const timeouts = this.#act(actions, item);
     this.#queue = [...this.#queue, ...retried, ...rest];
     this.#enqueue(timeouts);
+  }
+
+  /** Takes over the data of `result`, and its reason to stop. */
+  #take(inner: StateServerState<S, D>, { hasData, data, kind, reason }: Transition<S, D, E>): void {
+    if (hasData) inner.data = data as D;
+    if (kind === 'halt') this.#halt = { reason };
   }
 
   /** Puts timeouts of 0 ms behind what is queued; an event timeout only if nothing is. */
@@ -188,16 +178,14 @@ export abstract class StateServer<
   }
 
   #enter(inner: StateServerState<S, D>, before: S): void {
-    if (this.enterState === undefined) return;
-    const result = this.enterState(before, inner.state, inner.data);
-    const isWrong =
-      !(result instanceof Transition) ||
-      result.kind === 'next' ||
-      result.kind === 'repeat' ||
-      result.actions.some((action) => 'postpone' in action || 'nextEvent' in action);
-    if (isWrong) throw this.#badReturn('enterState');
-    if (result.hasData) inner.data = result.data as D;
-    if (result.kind === 'halt') this.#halt = { reason: result.reason };
+    const result = this.enterState?.(before, inner.state, inner.data);
+    if (result === undefined && !this.enterState) return;
+    const isRight =
+      result instanceof Transition &&
+      (result.kind === 'keep' || result.kind === 'halt') &&
+      !result.actions.some((action) => isPostpone(action) || 'nextEvent' in action);
+    if (!isRight) throw this.#badReturn('enterState');
+    this.#take(inner, result);
     this.#enqueue(this.#act(result.actions, undefined));
   }
 
@@ -207,20 +195,19 @@ export abstract class StateServer<
     const inserted: Item<E>[] = [];
     for (const action of actions) {
       if ('postpone' in action) this.#postpone(item);
-      else if ('nextEvent' in action) {
-        inserted.push({ event: action.nextEvent, source: 'internal', from: undefined, timeout: undefined });
-      } else if ('reply' in action) (action.reply as From<unknown>).reply(action.value);
-      else if ('cancelTimeout' in action) this.#cancel(`named:${action.cancelTimeout}`);
+      else if ('nextEvent' in action) inserted.push(itemOf(action.nextEvent, 'internal'));
+      else if ('reply' in action) (action.reply as From<unknown>).reply(action.value);
+      else if ('cancelTimeout' in action) this.#timeouts.cancel(NAMED + action.cancelTimeout);
       else if ('stateTimeoutMs' in action) this.#arm(STATE_TIMEOUT, action.stateTimeoutMs, action.event, due);
       else if ('eventTimeoutMs' in action) this.#arm(EVENT_TIMEOUT, action.eventTimeoutMs, action.event, due);
-      else this.#arm(`named:${action.timeout}`, action.timeoutMs, action.event, due);
+      else this.#arm(NAMED + action.timeout, action.timeoutMs, action.event, due);
     }
     this.#queue.push(...inserted);
     return due;
   }
 
   #postpone(item: Item<E> | undefined): void {
-    if (item === undefined) return;
+    if (!item) return;
     if (this.#postponed.length >= STATE_POSTPONED_MAX) {
       throw new ActorError('MAILBOX_FULL', `${this.self.label} has ${STATE_POSTPONED_MAX} postponed events`);
     }
@@ -228,33 +215,25 @@ export abstract class StateServer<
   }
 
   #arm(key: string, delayMs: number, event: E, due: Item<E>[]): void {
-    this.#cancel(key);
-    if (!(delayMs >= 0)) throw new RangeError(`timeout is ${delayMs} ms: expected 0 or more, or Infinity`);
-    if (delayMs === Number.POSITIVE_INFINITY) return;
-    if (delayMs === 0) {
-      due.push(this.#timeoutItem(key, event));
-      return;
-    }
-    const token = { event };
-    const message: Fired = { key, token };
-    this.#timers.set(key, {
-      timer: asProcess(this.self).deliverAfter(castMessage('timeout', message), delayMs),
-      token,
-    });
-  }
-
-  #cancel(key: string): void {
-    this.#timers.get(key)?.timer?.cancel();
-    this.#timers.delete(key);
-  }
-
-  #timeoutItem(key: string, event: E): Item<E> {
-    if (key === STATE_TIMEOUT) return { event, source: 'state_timeout', from: undefined, timeout: undefined };
-    if (key === EVENT_TIMEOUT) return { event, source: 'event_timeout', from: undefined, timeout: undefined };
-    return { event, source: 'timeout', from: undefined, timeout: key.slice('named:'.length) };
+    this.#timeouts.cancel(key);
+    if (checkTimeout(delayMs) === 0) due.push(timeoutItem(key, event));
+    else if (delayMs !== Number.POSITIVE_INFINITY) this.#timeouts.arm(this.self, key, delayMs, event);
   }
 
   #badReturn(where: string): ActorError {
     return new ActorError('BAD_RETURN_VALUE', `${this.self.label}: ${where} returned no transition it may return`);
   }
+}
+
+function isPostpone(action: object): boolean {
+  return 'postpone' in action;
+}
+
+function itemOf<E>(event: E, source: EventContext['source'], from?: From<never>, timeout?: string): Item<E> {
+  return { event, source, from, timeout };
+}
+
+function timeoutItem<E>(key: string, event: E): Item<E> {
+  if (key === STATE_TIMEOUT || key === EVENT_TIMEOUT) return itemOf(event, key);
+  return itemOf(event, 'timeout', undefined, key.slice(NAMED.length));
 }

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createMachine } from 'xstate';
+import { assign, createMachine, initialTransition, transition } from 'xstate';
 import { startServer } from '../../src/actors/gen-server.ts';
 import { type ActionContext, GenStatem, machine } from '../../src/actors/gen-statem.ts';
 import { asProcess, exit } from '../../src/actors/process.ts';
@@ -43,7 +44,55 @@ async function opened(world: World): Promise<{ server: Awaited<ReturnType<typeof
   return { server, door: (server as unknown as { module: Door }).module };
 }
 
+const meterLogic = createMachine({
+  initial: 'low',
+  context: { level: 0 },
+  states: {
+    low: {
+      entry: 'enterLow',
+      exit: 'leaveLow',
+      on: {
+        more: [
+          { guard: ({ context }) => (context as { level: number }).level > 2, target: 'high', actions: 'rise' },
+          { actions: [assign({ level: ({ context }) => (context as { level: number }).level + 1 }), 'count'] },
+        ],
+      },
+    },
+    high: { entry: 'enterHigh', on: { more: 'high', less: { target: 'low', actions: assign({ level: 0 }) } } },
+  },
+});
+const meter = machine<'low' | 'high', { type: 'more' | 'less' | 'other' }>(meterLogic);
+
+class Meter extends GenStatem<typeof meter> {
+  readonly machine: typeof meter = meter;
+  readonly log: string[] = [];
+  override readonly actions: Readonly<Record<string, () => void>> = Object.fromEntries(
+    ['enterLow', 'leaveLow', 'enterHigh', 'rise', 'count'].map((name) => [name, () => this.log.push(name)]),
+  );
+}
+
 describe('a GenStatem', () => {
+  test("goes through the states and actions of xstate's own pure transition", async () => {
+    const events = fc.array(fc.constantFrom('more' as const, 'more' as const, 'less' as const, 'other' as const));
+    await fc.assert(
+      fc.asyncProperty(events, async (types) => {
+        const world = new World(undefined);
+        const server = await startServer(Meter, [], { system: world.system });
+        for (const type of types) server.cast('event', { type });
+        await world.settle();
+        let [snapshot, actions] = initialTransition(meterLogic);
+        const expected = actions.map((action) => action.type);
+        for (const type of types) {
+          [snapshot, actions] = transition(meterLogic, snapshot, { type });
+          expected.push(...actions.map((action) => action.type));
+        }
+        const { log, state } = (server as unknown as { module: Meter }).module;
+        expect({ log, state }).toEqual({ log: expected, state: snapshot.value });
+      }),
+      { numRuns: 50 },
+    );
+  });
+
   test('handles an event raised by an action after the transition under way is complete', async () => {
     const world = new World(undefined);
     const { server, door: inner } = await opened(world);
