@@ -22,7 +22,7 @@ export { ErrorMessage, ListNodes, NodeList, NotFound, Ok, Ping } from './codec/a
 export { CodecError } from './codec/errors.ts';
 export { defineMessage, type MessageType, type MessageValue } from './codec/message.ts';
 export { MessageCatalog } from './codec/message-catalog.ts';
-export { defaultEngine } from './crypto/default-engine.ts';
+export { defaultEngine, engineNamed } from './crypto/default-engine.ts';
 export { CryptoError } from './crypto/errors.ts';
 export { KeyPair, PublicKey } from './crypto/keys.ts';
 export { NetError } from './net/errors.ts';

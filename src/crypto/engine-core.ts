@@ -1,12 +1,12 @@
 /**
  * An engine out of primitives: argument checks, key making and the steps of ECIES, the same for every engine. Called by
- * `native-engine.ts` and `portable-engine.ts` only.
+ * `native-engine.ts`, `portable-engine.ts`, `sodium-engine.ts` and `calibrated-engine.ts` only.
  */
 import { checkOneOf } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { HASH_ALGORITHMS } from './addresses.ts';
 import { eciesOpen, eciesSealWith } from './ecies.ts';
-import type { CryptoEngine, FrameCipher, HashAlgorithm, KeyOptions, X25519Secret } from './engine.ts';
+import type { CryptoEngine, EngineChoices, FrameCipher, HashAlgorithm, KeyOptions, X25519Secret } from './engine.ts';
 import { CryptoError } from './errors.ts';
 import { CURVES, type Curve, KeyPair, ORIGINS, type Origin, PublicKey, requireCurve } from './keys.ts';
 import type { Primitives } from './primitives.ts';
@@ -21,18 +21,24 @@ import {
 /** Bytes of an X25519 key, of a raw ed25519 key and of a ChaCha20 key. */
 const KEY_BYTES = 32;
 
-/** The engine on `primitives`. @internal */
-export function buildEngine(primitives: Primitives): CryptoEngine {
-  return Object.freeze(new PrimitivesEngine(primitives));
+/** The engine on `primitives`; `choices` tells what they have come to be made of. @internal */
+export function buildEngine(primitives: Primitives, choices?: () => EngineChoices): CryptoEngine {
+  return Object.freeze(new PrimitivesEngine(primitives, choices));
 }
 
 class PrimitivesEngine implements CryptoEngine {
   readonly name: CryptoEngine['name'];
+  readonly #choices: (() => EngineChoices) | undefined;
   readonly #primitives: Primitives;
 
-  constructor(primitives: Primitives) {
+  constructor(primitives: Primitives, choices: (() => EngineChoices) | undefined) {
     this.name = primitives.name;
+    this.#choices = choices;
     this.#primitives = primitives;
+  }
+
+  get choices(): EngineChoices | undefined {
+    return this.#choices?.();
   }
 
   generateKeyPair(random: Random, options: KeyOptions = {}): KeyPair {

@@ -1,7 +1,8 @@
 /**
  * The one door to cryptography: an engine computes with key objects and bytes, everything else of genmesh asks an
- * engine. There are two, equal byte for byte and verdict for verdict: `native-engine.ts` on the host's OpenSSL and
- * `portable-engine.ts` in plain JavaScript; `default-engine.ts` chooses.
+ * engine. There are three, equal byte for byte and verdict for verdict: `native-engine.ts` on the host's OpenSSL,
+ * `portable-engine.ts` in plain JavaScript, `sodium-engine.ts` on libsodium where `sodium-native` is installed; and
+ * `calibrated-engine.ts`, which is for each operation the one that was found to be fastest. `default-engine.ts` chooses.
  *
  * An engine draws no randomness of its own for keys and sealing: it takes a {@link Random}. The one exception is the
  * nonce of an ECDSA signature by the native engine, which OpenSSL draws itself; the portable engine derives it from key
@@ -13,6 +14,42 @@ import type { Curve, KeyPair, Origin, PublicKey } from './keys.ts';
 
 /** A hash algorithm with an id on the wire. `blake2b` is BLAKE2b-512, `keccak256` the one before SHA-3's padding. */
 export type HashAlgorithm = HashName;
+
+/** The names of engines. */
+export const ENGINE_NAMES = ['native', 'portable', 'sodium', 'calibrated'] as const;
+/** Which implementation an engine is; `calibrated` is made of others. */
+export type EngineName = (typeof ENGINE_NAMES)[number];
+
+/**
+ * The operations that a calibration compares: of ChaCha20-Poly1305 and the hashes by length in bytes, each standing for
+ * lengths up to 256, up to 4096 and above; `x25519` for every agreement with ed25519 or X25519 keys; `sign` and `verify`
+ * for ed25519, `verify` by both rules.
+ */
+export const ENGINE_OPERATIONS = [
+  'seal_64',
+  'seal_1028',
+  'seal_16384',
+  'open_64',
+  'open_1028',
+  'open_16384',
+  'x25519',
+  'sign',
+  'verify',
+  'sha256_64',
+  'sha256_1028',
+  'sha256_16384',
+  'sha512_64',
+  'sha512_1028',
+  'sha512_16384',
+  'blake2b_64',
+  'blake2b_1028',
+  'blake2b_16384',
+] as const;
+/** One operation that a calibration compares. */
+export type EngineOperation = (typeof ENGINE_OPERATIONS)[number];
+
+/** Which engine does what: those operations that were needed so far. */
+export type EngineChoices = Readonly<Partial<Record<EngineOperation, EngineName>>>;
 
 /** What kind of key to make. */
 export interface KeyOptions {
@@ -46,15 +83,19 @@ export interface FrameCipher {
   /**
    * Opens ciphertext and tag.
    *
-   * @returns the plaintext, a fresh array, or undefined when the tag is wrong.
+   * @returns the plaintext, which nobody else holds, or undefined when the tag is wrong. Its `buffer` may be longer and
+   *   hold other plaintexts, as that of a Node Buffer: do not transfer it.
    */
   open(nonce: Uint8Array, sealed: Uint8Array): Uint8Array | undefined;
 }
 
-/** Computes with keys and bytes. Every array it returns is fresh; every array it takes is read, not kept. */
+/** Computes with keys and bytes. Every array it returns is the caller's; every array it takes is read, not kept. */
 export interface CryptoEngine {
   /** Which implementation it is. */
-  readonly name: 'native' | 'portable';
+  readonly name: EngineName;
+
+  /** Which engine does what, of a calibrated engine only; grows as operations are needed for the first time. */
+  readonly choices?: EngineChoices | undefined;
 
   /**
    * A new key pair out of 32 bytes of `random` (more when an ECDSA scalar falls out of its range).

@@ -3,9 +3,22 @@
  * it. Pure: randomness comes in as an argument.
  */
 export { addressOf, HASH_ALGORITHMS, hashDigest } from './addresses.ts';
-export { defaultEngine } from './default-engine.ts';
+export { type CalibrationOptions, createCalibratedEngine } from './calibrated-engine.ts';
+export { CALIBRATION_MS_DEFAULT, CALIBRATION_MS_MAX } from './calibration.ts';
+export { defaultEngine, engineNamed } from './default-engine.ts';
 export { ECIES_TAG_BYTES, EPHEMERAL_PUBLIC_KEY_BYTES, eciesOverheadBytes } from './ecies.ts';
-export type { CryptoEngine, FrameCipher, HashAlgorithm, KeyOptions, X25519Secret } from './engine.ts';
+export {
+  type CryptoEngine,
+  ENGINE_NAMES,
+  ENGINE_OPERATIONS,
+  type EngineChoices,
+  type EngineName,
+  type EngineOperation,
+  type FrameCipher,
+  type HashAlgorithm,
+  type KeyOptions,
+  type X25519Secret,
+} from './engine.ts';
 export { CRYPTO_ERROR_CODES, CryptoError, type CryptoErrorCode } from './errors.ts';
 export { HKDF_BYTES_MAX, hkdfSha256 } from './hkdf.ts';
 export type { Hash } from './hmac.ts';
@@ -41,3 +54,4 @@ export {
   sealedFramesBytes,
 } from './secret-frames.ts';
 export { deriveSecretKeys, SecretAgreement, SecretHandshake, type SecretKeys } from './secret-handshake.ts';
+export { createSodiumEngine } from './sodium-engine.ts';

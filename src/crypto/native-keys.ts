@@ -9,12 +9,12 @@
  * point as a key would cost as much as the agreement.
  */
 import type * as NodeCrypto from 'node:crypto';
-import { KEY_PREFIX_BYTES } from '../codec/key-layout.ts';
 import { isAcceptableEd25519Key, x25519PrivateOf, x25519PublicOf } from './edwards.ts';
 import type { X25519Secret } from './engine.ts';
 import type { Hash } from './hmac.ts';
 import { type Curve, isEcdsaCurve, type KeyPair, type PublicKey } from './keys.ts';
 import type { EphemeralAgreement } from './primitives.ts';
+import { useRawPrivateKey } from './private-key.ts';
 
 type Okp = 'Ed25519' | 'X25519';
 type EcdsaCurve = 'secp256r1' | 'secp256k1';
@@ -211,13 +211,4 @@ function publicJwk(curve: Curve, raw: Uint8Array): NodeCrypto.JsonWebKey {
 
 function base64url(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64url');
-}
-
-function useRawPrivateKey<T>(keyPair: KeyPair, use: (raw: Uint8Array) => T): T {
-  const privateKey = keyPair.exportPrivateKey();
-  try {
-    return use(privateKey.subarray(KEY_PREFIX_BYTES));
-  } finally {
-    privateKey.fill(0);
-  }
 }

@@ -11,7 +11,6 @@ import { blake2b } from '@noble/hashes/blake2.js';
 import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { keccak_256, sha3_256, sha3_512 } from '@noble/hashes/sha3.js';
 import { bytesEqual } from '../codec/hex.ts';
-import { KEY_PREFIX_BYTES } from '../codec/key-layout.ts';
 import { parseEcdsaSignature } from './ecdsa-signature.ts';
 import { ECIES_TAG_BYTES } from './ecies.ts';
 import { isAcceptableEd25519Key, verifyZip215, x25519PrivateOf, x25519PublicOf } from './edwards.ts';
@@ -19,6 +18,7 @@ import type { CryptoEngine, FrameCipher, HashAlgorithm } from './engine.ts';
 import { buildEngine } from './engine-core.ts';
 import type { KeyPair, PublicKey } from './keys.ts';
 import { type EphemeralAgreement, FRAME_TAG_BYTES, type Primitives } from './primitives.ts';
+import { useRawPrivateKey } from './private-key.ts';
 
 const HASHES: Readonly<Record<HashAlgorithm, (data: Uint8Array) => Uint8Array>> = {
   sha256: (data) => sha256(data),
@@ -151,15 +151,6 @@ function verifyEcdsa(publicKey: PublicKey, data: Uint8Array, signature: Uint8Arr
 /** The X coordinate of a compressed point, leading zeros kept. */
 function xOf(compressed: Uint8Array): Uint8Array {
   return compressed.slice(1);
-}
-
-function useRawPrivateKey<T>(keyPair: KeyPair, use: (raw: Uint8Array) => T): T {
-  const privateKey = keyPair.exportPrivateKey();
-  try {
-    return use(privateKey.subarray(KEY_PREFIX_BYTES));
-  } finally {
-    privateKey.fill(0);
-  }
 }
 
 function cached<K extends object, V>(cache: WeakMap<K, V>, key: K, make: () => V): V {

@@ -6,7 +6,7 @@ import type { Random } from '../base/random.ts';
 import { CURVE_IDS, KEY_PREFIX_BYTES } from '../codec/key-layout.ts';
 import { CryptoError } from './errors.ts';
 import { type Hash, hmac } from './hmac.ts';
-import { CURVES, type Curve, ORIGINS, type Origin, PRIVATE_KEY_BYTES, requireCurve } from './keys.ts';
+import { CURVES, type Curve, type KeyPair, ORIGINS, type Origin, PRIVATE_KEY_BYTES, requireCurve } from './keys.ts';
 
 /** Bytes of a raw private key on every curve: an ed25519 seed or an ECDSA scalar. */
 export const RAW_PRIVATE_KEY_BYTES = 32;
@@ -99,6 +99,16 @@ export function parsePrivateKey(privateKey: Uint8Array): PrivateKeyParts {
     throw new CryptoError('INVALID_KEY', message);
   }
   return { curve: supported, origin, raw: privateKey.subarray(KEY_PREFIX_BYTES) };
+}
+
+/** Lends the raw private half of `keyPair` to `use`: 32 bytes, overwritten when it returns. */
+export function useRawPrivateKey<T>(keyPair: KeyPair, use: (raw: Uint8Array) => T): T {
+  const privateKey = keyPair.exportPrivateKey();
+  try {
+    return use(privateKey.subarray(KEY_PREFIX_BYTES));
+  } finally {
+    privateKey.fill(0);
+  }
 }
 
 function indexBytes(index: number): Uint8Array {

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemRandom } from '../../src/base/random.ts';
-import { defaultEngine } from '../../src/crypto/default-engine.ts';
+import { defaultEngine, engineNamed } from '../../src/crypto/default-engine.ts';
+import type { EngineName } from '../../src/crypto/engine.ts';
 import { createNativeEngine } from '../../src/crypto/native-engine.ts';
 import { createPortableEngine } from '../../src/crypto/portable-engine.ts';
 
@@ -23,9 +24,20 @@ function withProcess<T>(process: unknown, run: () => T): T {
 }
 
 describe('the default engine', () => {
-  it('is the native one on Node, and always the same', () => {
-    expect(defaultEngine().name).toBe('native');
+  it('is the calibrated one where sodium-native is installed, and always the same', () => {
+    expect(defaultEngine().name).toBe('calibrated');
     expect(defaultEngine()).toBe(defaultEngine());
+    expect(defaultEngine()).toBe(engineNamed('calibrated'));
+  });
+
+  it.each(['native', 'portable', 'sodium'] as const)('can be passed over for the %s one, always the same', (name) => {
+    const engine = engineNamed(name);
+    expect([engine?.name, engine?.choices]).toEqual([name, undefined]);
+    expect(engineNamed(name)).toBe(engine);
+  });
+
+  it('is none of an unknown name', () => {
+    expect(() => engineNamed('openssl' as EngineName)).toThrow(/option name is "?openssl"?: expected one of native, /);
   });
 
   it('cannot be native without process, without getBuiltinModule, or without the module', () => {

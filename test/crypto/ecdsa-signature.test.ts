@@ -42,7 +42,7 @@ describe('the DER of an ECDSA signature', () => {
     expect(parseEcdsaSignature(hexToBytes(hex))).toBeUndefined();
   });
 
-  it('is refused by OpenSSL and both engines in every laxer encoding of a good signature', () => {
+  it('is refused by OpenSSL and every engine in every laxer encoding of a good signature', () => {
     const data = Uint8Array.of(4, 5, 6);
     const pair = NATIVE.keyPairFromSeed(Uint8Array.of(1), { curve: 'secp256r1' });
     const spki = `3059301306072a8648ce3d020106082a8648ce3d030107034200${bytesToHex(pair.publicKey.raw)}`;
@@ -73,8 +73,8 @@ describe('the DER of an ECDSA signature', () => {
       verify('sha256', data, openSslKey, hexToBytes(hex)),
       ...ENGINES.map((engine) => engine.verify(PublicKey.parse(pair.publicKey.hex), data, hexToBytes(hex))),
     ];
-    expect(verdicts(good)).toEqual([true, true, true]);
-    for (const hex of lax) expect(verdicts(hex)).toEqual([false, false, false]);
+    expect(new Set(verdicts(good))).toEqual(new Set([true]));
+    for (const hex of lax) expect(new Set(verdicts(hex))).toEqual(new Set([false]));
   });
 
   it('may have s in either half of its range, on both engines and both curves', () => {

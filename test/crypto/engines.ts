@@ -1,20 +1,40 @@
-/** Both engines, for tests that hold something of each. */
+/** All engines, for tests that hold something of each. */
 import type { Random } from '../../src/base/random.ts';
-import type { CryptoEngine } from '../../src/crypto/engine.ts';
+import { CalibratedPrimitives } from '../../src/crypto/calibrated-engine.ts';
+import { type CryptoEngine, ENGINE_OPERATIONS } from '../../src/crypto/engine.ts';
+import { buildEngine } from '../../src/crypto/engine-core.ts';
 import { type Curve, type KeyPair, type Origin, PublicKey } from '../../src/crypto/keys.ts';
 import { createNativeEngine, createNativePrimitives } from '../../src/crypto/native-engine.ts';
 import { createPortableEngine, createPortablePrimitives } from '../../src/crypto/portable-engine.ts';
 import type { Primitives } from '../../src/crypto/primitives.ts';
+import { createSodiumEngine, createSodiumPrimitives } from '../../src/crypto/sodium-engine.ts';
 
 const native = createNativeEngine();
 const nativePrimitives = createNativePrimitives();
 if (native === undefined || nativePrimitives === undefined) throw new Error('this host has no node:crypto');
+const sodium = createSodiumEngine();
+const sodiumPrimitives = createSodiumPrimitives(nativePrimitives);
+if (sodium === undefined || sodiumPrimitives === undefined) {
+  throw new Error('sodium-native is not installed or has no binary for this machine: run npm ci');
+}
 
 export const NATIVE: CryptoEngine = native;
 export const PORTABLE: CryptoEngine = createPortableEngine();
-export const ENGINES: readonly CryptoEngine[] = [NATIVE, PORTABLE];
-export const PRIMITIVES: readonly Primitives[] = [nativePrimitives, createPortablePrimitives()];
+export const SODIUM: CryptoEngine = sodium;
+/** A calibrated engine as mixed as can be: neighbouring operations by different engines. */
+const mixedPrimitives = new CalibratedPrimitives(sodiumPrimitives, (operation) =>
+  ENGINE_OPERATIONS.indexOf(operation) % 2 === 0 ? sodiumPrimitives : nativePrimitives,
+);
+export const MIXED: CryptoEngine = buildEngine(mixedPrimitives);
+export const ENGINES: readonly CryptoEngine[] = [NATIVE, PORTABLE, SODIUM, MIXED];
+export const PRIMITIVES: readonly Primitives[] = [
+  nativePrimitives,
+  createPortablePrimitives(),
+  sodiumPrimitives,
+  mixedPrimitives,
+];
 export const NATIVE_PRIMITIVES: Primitives = nativePrimitives;
+export const SODIUM_PRIMITIVES: Primitives = sodiumPrimitives;
 
 /** A source that gives the listed draws, then throws. */
 export function listedRandom(draws: readonly Uint8Array[]): Random & { readonly drawnCount: number } {
