@@ -5,7 +5,7 @@
  * name. An address without a living process behind it: calls fail with `NOPROC`, casts are dropped.
  */
 
-import { CallableProcess } from './callable-process.ts';
+import { CallableProcess, checkTimeout } from './callable-process.ts';
 import type { ActorError } from './errors.ts';
 import type { ExitReason } from './exit-reason.ts';
 import { type Address, type ServerName, whereis } from './names.ts';
@@ -108,6 +108,7 @@ export async function multiCall(
   patience: number | 'infinity' = 'infinity',
 ): Promise<MultiCallResult> {
   const timeoutMs = patience === 'infinity' ? Number.POSITIVE_INFINITY : patience;
+  checkTimeout(timeoutMs);
   const outcomes = await Promise.allSettled(systems.map((system) => call(name, term, { timeoutMs, system })));
   const replies: [ActorSystem, unknown][] = [];
   const bad: ActorSystem[] = [];
@@ -125,7 +126,7 @@ function split(term: string | readonly unknown[]): [tag: string, payload: unknow
 
 function optionsOf(patience: Patience): CallOptions & { readonly system?: ActorSystem } {
   if (patience === 'infinity') return { timeoutMs: Number.POSITIVE_INFINITY };
-  return typeof patience === 'number' ? { timeoutMs: patience } : patience;
+  return typeof patience === 'object' ? patience : { timeoutMs: patience };
 }
 
 /** The process behind a pid, if it can be called. @throws TypeError when it is a plain process. @internal */
@@ -135,7 +136,12 @@ export function callable(pid: Pid): CallableProcess {
   throw new TypeError(`${pid.label} is a plain process and takes no calls`);
 }
 
-function nobody(server: Address | undefined, tag: string, timeoutMs = Number.POSITIVE_INFINITY): ActorError {
+/** The error of a call that found nobody behind its address. @internal */
+export function nobody(
+  server: Address | undefined,
+  tag: string,
+  timeoutMs: number = Number.POSITIVE_INFINITY,
+): ActorError {
   const name =
     server === undefined
       ? 'nobody'

@@ -4,10 +4,14 @@
  * A request id stands for one call under way. A collection holds many, each with a label of the caller's, and gives the
  * responses in the order they come.
  */
-import { callable } from './client.ts';
+import { RingQueue } from '../base/ring-queue.ts';
+import { checkTimeout } from './callable-process.ts';
+import { callable, nobody } from './client.ts';
 import type { ActorError } from './errors.ts';
 import { type Address, whereis } from './names.ts';
-import { callError, type Request } from './request.ts';
+import type { Process } from './process.ts';
+import type { Request } from './request.ts';
+import type { TimerQueue } from './timer-queue.ts';
 
 /** How a request ended: with a reply, or with the error that a call would have thrown. */
 export type Response = { readonly reply: unknown } | { readonly error: ActorError };
@@ -16,14 +20,14 @@ export type Response = { readonly reply: unknown } | { readonly error: ActorErro
 export class RequestId {
   /** `undefined` until there is a response. */
   response: Response | undefined = undefined;
-  readonly #waiting: ((response: Response) => void)[] = [];
-  #request: Request | undefined;
+  readonly #waiting = new Set<(response: Response) => void>();
+  readonly #request: Request | undefined;
 
   /** Sends `tag` to `server`, without a deadline of its own. */
   constructor(server: Address, tag: string, payload?: unknown) {
     const pid = whereis(server);
     if (pid === undefined) {
-      this.#settle({ error: callError('NOPROC', String(server), tag, Number.POSITIVE_INFINITY, 'noproc') });
+      this.#settle({ error: nobody(server, tag) });
       return;
     }
     this.#request = callable(pid).request(
@@ -36,28 +40,37 @@ export class RequestId {
   }
 
   #settle(response: Response): void {
-    if (this.response !== undefined) return;
     this.response = response;
-    for (const resolve of this.#waiting.splice(0)) resolve(response);
+    for (const resolve of this.#waiting) resolve(response);
+    this.#waiting.clear();
   }
 
-  /** Waits for the response without giving up on it: `wait_response/2`. @returns undefined after `timeoutMs`. */
-  wait(timeoutMs?: number): Promise<Response | undefined> {
-    if (this.response !== undefined) return Promise.resolve(this.response);
-    return new Promise((resolve) => {
-      const done = (response: Response | undefined): void => {
-        timer?.cancel();
-        const index = this.#waiting.indexOf(done);
-        if (index >= 0) this.#waiting.splice(index, 1);
-        resolve(response);
-      };
-      const owner = this.#request?.owner as ReturnType<typeof callable> | undefined;
-      const timer =
-        timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY
-          ? undefined
-          : owner?.host.timers.add(timeoutMs, () => done(undefined));
-      this.#waiting.push(done);
-    });
+  /** Calls `done` with the response, at once if there is one. @internal */
+  whenSettled(done: (response: Response) => void): void {
+    if (this.response === undefined) this.#waiting.add(done);
+    else done(this.response);
+  }
+
+  /** Where waits for it are timed: the system of its server. @internal */
+  get timers(): TimerQueue | undefined {
+    return (this.#request?.owner as Process | undefined)?.host.timers;
+  }
+
+  /**
+   * Waits for the response without giving up on it: `wait_response/2`.
+   *
+   * @param timeoutMs - 0 or more, or `Infinity`, the default.
+   * @returns undefined after `timeoutMs`.
+   */
+  async wait(timeoutMs: number = Number.POSITIVE_INFINITY): Promise<Response | undefined> {
+    checkTimeout(timeoutMs);
+    return (
+      this.response ??
+      within(this.timers, timeoutMs, (done) => {
+        this.#waiting.add(done);
+        return () => this.#waiting.delete(done);
+      })
+    );
   }
 
   /** Waits for the response, and gives up on it after `timeoutMs`: `receive_response/2`. A late one is dropped. */
@@ -73,6 +86,27 @@ export class RequestId {
   }
 }
 
+/** What `begin` passes on, or `undefined` after `timeoutMs`; then what `begin` returned takes it back. */
+function within<T>(
+  timers: TimerQueue | undefined,
+  timeoutMs: number,
+  begin: (done: (value: T) => void) => () => void,
+): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    const takeBack = begin((value) => {
+      timer?.cancel();
+      resolve(value);
+    });
+    const timer =
+      timeoutMs === Number.POSITIVE_INFINITY
+        ? undefined
+        : timers?.add(timeoutMs, () => {
+            takeBack();
+            resolve(undefined);
+          });
+  });
+}
+
 /** Sends a call and does not wait; `gen_server(3) send_request/2`. */
 export function sendRequest(server: Address, tag: string, payload?: unknown): RequestId {
   return new RequestId(server, tag, payload);
@@ -81,6 +115,8 @@ export function sendRequest(server: Address, tag: string, payload?: unknown): Re
 /** Many requests, each under a label; `gen_server(3) reqids_new/0`. */
 export class RequestCollection<L> {
   readonly #open = new Map<RequestId, L>();
+  readonly #ready = new RingQueue<RequestId>();
+  #receiver: ((id: RequestId) => void) | undefined;
 
   /** Requests whose response was not taken. */
   get size(): number {
@@ -89,7 +125,15 @@ export class RequestCollection<L> {
 
   /** Adds a request under `label`. @returns the collection. */
   add(id: RequestId, label: L): this {
+    const isNew = !this.#open.has(id);
     this.#open.set(id, label);
+    if (!isNew) return this;
+    id.whenSettled(() => {
+      const receiver = this.#receiver;
+      this.#receiver = undefined;
+      if (receiver === undefined) this.#ready.push(id);
+      else receiver(id);
+    });
     return this;
   }
 
@@ -99,28 +143,43 @@ export class RequestCollection<L> {
   }
 
   /**
-   * Takes the next response, of whichever request has one first.
+   * Takes the next response, in the order they come. One receive or wait at a time.
    *
+   * @param timeoutMs - 0 or more, or `Infinity`, the default.
    * @returns `undefined` when the collection is empty or nothing comes in `timeoutMs`; then all are abandoned.
    */
   async receive(timeoutMs?: number): Promise<{ readonly label: L; readonly response: Response } | undefined> {
     const next = await this.wait(timeoutMs);
     if (next === undefined) {
-      for (const id of this.#open.keys()) id.abandon();
+      const abandoned = [...this.#open.keys()];
       this.#open.clear();
+      for (const id of abandoned) id.abandon();
+      this.#ready.clear();
     }
     return next;
   }
 
   /** As {@link RequestCollection.receive}, but the requests stay open after `timeoutMs`. */
-  async wait(timeoutMs?: number): Promise<{ readonly label: L; readonly response: Response } | undefined> {
+  async wait(
+    timeoutMs: number = Number.POSITIVE_INFINITY,
+  ): Promise<{ readonly label: L; readonly response: Response } | undefined> {
+    checkTimeout(timeoutMs);
+    if (this.#receiver !== undefined) throw new TypeError('a receive of this collection is waiting already');
     if (this.#open.size === 0) return undefined;
-    const ids = [...this.#open.keys()];
-    const ready = ids.find((id) => id.response !== undefined);
-    const first = ready ?? (await Promise.race(ids.map((id) => id.wait(timeoutMs).then((r) => (r ? id : undefined)))));
-    if (first?.response === undefined) return undefined;
-    const label = this.#open.get(first) as L;
-    this.#open.delete(first);
-    return { label, response: first.response };
+    const id = this.#ready.shift() ?? (await this.#next(timeoutMs));
+    if (id === undefined) return undefined;
+    const label = this.#open.get(id) as L;
+    this.#open.delete(id);
+    return { label, response: id.response as Response };
+  }
+
+  #next(timeoutMs: number): Promise<RequestId | undefined> {
+    const [some] = this.#open.keys();
+    return within(some?.timers, timeoutMs, (done) => {
+      this.#receiver = done;
+      return () => {
+        this.#receiver = undefined;
+      };
+    });
   }
 }
