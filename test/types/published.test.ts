@@ -20,17 +20,19 @@ void sup.child('a').call('nope');
 void [defineServer, Registry, StateServer, Task, TestSystem];
 `;
 
-function tsc(project: object): string {
+const COMPILERS = ['typescript', 'typescript-5.9'];
+
+function tsc(project: object, compiler = 'typescript'): string {
   const file = `${FOLDER}/tsconfig.json`;
   writeFileSync(file, JSON.stringify(project));
   try {
-    return execFileSync('node', ['node_modules/typescript/bin/tsc', '-p', file], { encoding: 'utf8' });
+    return execFileSync('node', [`node_modules/${compiler}/bin/tsc`, '-p', file], { encoding: 'utf8' });
   } catch (error) {
     return String((error as { stdout: string }).stdout);
   }
 }
 
-test('the declarations as published, without what is internal, compile in a program that checks them', () => {
+test('the declarations as published, without what is internal, compile in a program that checks them, on both compilers', () => {
   mkdirSync(FOLDER, { recursive: true });
   try {
     const folders = ['actors', 'supervisor', 'testing'].map((name) => `../../src/${name}`);
@@ -45,8 +47,11 @@ test('the declarations as published, without what is internal, compile in a prog
       lib: ['es2023', 'dom', 'dom.iterable'],
     };
     const modules = { target: 'es2023', module: 'nodenext', moduleResolution: 'nodenext' };
-    const errors = tsc({ compilerOptions: { ...strict, ...modules }, files: ['use.ts'] });
-    expect(errors.split('\n').filter((line) => line.includes('error') && !line.includes('node_modules'))).toEqual([]);
+    for (const compiler of COMPILERS) {
+      const errors = tsc({ compilerOptions: { ...strict, ...modules }, files: ['use.ts'] }, compiler).split('\n');
+      const ours = errors.filter((line) => line.includes('error') && !line.includes('node_modules'));
+      expect(ours, compiler).toEqual([]);
+    }
   } finally {
     rmSync(FOLDER, { recursive: true, force: true });
   }

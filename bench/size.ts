@@ -1,0 +1,77 @@
+/**
+ * What the process column weighs in a bundle: minified and gzipped, our own code and third-party code apart.
+ *
+ * Fails when our own code is over its limit, so that weight is added on purpose. Bundled from the sources, as the published
+ * files are the same code without its types.
+ */
+import { gzipSync } from 'node:zlib';
+import { rolldown } from 'rolldown';
+
+interface Entry {
+  readonly name: string;
+  readonly code: string;
+  /** Our own code at most, in bytes, minified and gzipped. */
+  readonly ownGzipBytesMax: number;
+}
+
+const ACTORS = `${process.cwd()}/src/actors/index.ts`;
+const SUPERVISOR = `${process.cwd()}/src/supervisor/index.ts`;
+
+const ENTRIES: readonly Entry[] = [
+  {
+    name: 'everything in actors and supervisor',
+    code: `export * from '${ACTORS}'; export * from '${SUPERVISOR}';`,
+    ownGzipBytesMax: 24_900,
+  },
+  {
+    name: 'GenServer, Supervisor, Registry',
+    code: `export { GenServer, Registry } from '${ACTORS}'; export { Supervisor } from '${SUPERVISOR}';`,
+    ownGzipBytesMax: 16_500,
+  },
+  { name: 'GenServer', code: `export { GenServer } from '${ACTORS}';`, ownGzipBytesMax: 11_700 },
+];
+
+interface Weight {
+  readonly bytes: number;
+  readonly gzipBytes: number;
+}
+
+const VIRTUAL = '\0entry.js';
+
+async function weigh(code: string, isThirdPartyLeftOut: boolean): Promise<Weight> {
+  const bundle = await rolldown({
+    input: 'entry',
+    platform: 'node',
+    external: (id) => isThirdPartyLeftOut && /^[\w@]/.test(id) && id !== 'entry',
+    transform: { target: 'es2022' },
+    plugins: [
+      {
+        name: 'entry',
+        resolveId: (id) => (id === 'entry' ? VIRTUAL : undefined),
+        load: (id) => (id === VIRTUAL ? code : undefined),
+      },
+    ],
+  });
+  const { output } = await bundle.generate({ format: 'esm', minify: true, codeSplitting: false });
+  await bundle.close();
+  const text = output[0].code;
+  return { bytes: Buffer.byteLength(text), gzipBytes: gzipSync(text, { level: 9 }).length };
+}
+
+function row(...cells: readonly (string | number)[]): string {
+  const [name, ...rest] = cells.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell));
+  return (name ?? '').padEnd(38) + rest.map((cell) => cell.padStart(12)).join('');
+}
+
+console.log(row('bytes, ES module, es2022', 'own', 'own gzip', 'limit', 'third gzip'));
+const heavy: string[] = [];
+for (const { name, code, ownGzipBytesMax } of ENTRIES) {
+  const own = await weigh(code, true);
+  const all = await weigh(code, false);
+  console.log(row(name, own.bytes, own.gzipBytes, ownGzipBytesMax, all.gzipBytes - own.gzipBytes));
+  if (own.gzipBytes > ownGzipBytesMax) heavy.push(`${name}: ${own.gzipBytes} bytes, limit ${ownGzipBytesMax}`);
+}
+if (heavy.length > 0) {
+  console.error(`too heavy\n${heavy.join('\n')}`);
+  process.exitCode = 1;
+}
