@@ -21,14 +21,14 @@ const ENTRIES: readonly Entry[] = [
   {
     name: 'everything in actors and supervisor',
     code: `export * from '${ACTORS}'; export * from '${SUPERVISOR}';`,
-    ownGzipBytesMax: 24_900,
+    ownGzipBytesMax: 26_000,
   },
   {
     name: 'GenServer, Supervisor, Registry',
     code: `export { GenServer, Registry } from '${ACTORS}'; export { Supervisor } from '${SUPERVISOR}';`,
-    ownGzipBytesMax: 16_500,
+    ownGzipBytesMax: 17_300,
   },
-  { name: 'GenServer', code: `export { GenServer } from '${ACTORS}';`, ownGzipBytesMax: 11_700 },
+  { name: 'GenServer', code: `export { GenServer } from '${ACTORS}';`, ownGzipBytesMax: 12_500 },
 ];
 
 interface Weight {
