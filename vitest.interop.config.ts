@@ -4,6 +4,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/interop/**/*.interop.ts'],
+    globalSetup: ['test/interop/install.ts'],
     testTimeout: 60_000,
     hookTimeout: 600_000,
     fileParallelism: false,

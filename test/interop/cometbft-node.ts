@@ -8,26 +8,15 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { INTEROP_FOLDER, runGo } from './go-program.ts';
 
 /** The version that is installed: the newest of the v0.38 line when this was written. */
 export const COMETBFT_VERSION = 'v0.38.26';
 
-const FOLDER = resolve(`build/interop/cometbft-${COMETBFT_VERSION}`);
+const FOLDER = resolve(`${INTEROP_FOLDER}/cometbft-${COMETBFT_VERSION}`);
 const BINARY = join(FOLDER, 'cometbft');
 const START_DEADLINE_MS = 60_000;
 const LOG_LINES_MAX = 20_000;
-
-function goProgram(): string {
-  for (const program of ['go', '/usr/local/go/bin/go']) {
-    try {
-      execFileSync(program, ['version'], { stdio: 'ignore' });
-      return program;
-    } catch {
-      // Try the next place.
-    }
-  }
-  throw new Error('the interop tests need Go 1.22 or newer: "go" is neither in PATH nor in /usr/local/go/bin');
-}
 
 /**
  * Installs the program, unless it is there.
@@ -37,10 +26,7 @@ function goProgram(): string {
 export function installCometBft(): void {
   if (existsSync(BINARY)) return;
   mkdirSync(FOLDER, { recursive: true });
-  // Without cgo no C compiler is needed.
-  const env = { ...process.env, CGO_ENABLED: '0', GOBIN: FOLDER };
-  const module = `github.com/cometbft/cometbft/cmd/cometbft@${COMETBFT_VERSION}`;
-  execFileSync(goProgram(), ['install', module], { env, stdio: 'inherit' });
+  runGo(['install', `github.com/cometbft/cometbft/cmd/cometbft@${COMETBFT_VERSION}`], { binFolder: FOLDER });
 }
 
 async function freePorts(count: number): Promise<number[]> {

@@ -110,7 +110,7 @@ async function peerAsTheNodeSeesIt(id: string): Promise<NetInfo['peers'][number]
 }
 
 describe.each(['dialing', 'being dialed'] as const)('a peer of a CometBFT node, %s', (direction) => {
-  test('both know each other by their NodeInfo', async () => {
+  test('the handshake ends with both knowing each other by their NodeInfo', async () => {
     const { node } = await startWatcher();
     const peer = await connect(node, direction);
     expect(peer.id).toBe(comet.id);
@@ -147,7 +147,7 @@ describe.each(['dialing', 'being dialed'] as const)('a peer of a CometBFT node, 
     expect(peer.isRunning).toBe(true);
   });
 
-  test('at least three heights in a row are seen, and their blocks are those of the node', async () => {
+  test('at least three heights in a row are seen, and their blocks, fetched by blocksync, are those of the node', async () => {
     const { node, of } = await startWatcher();
     await connect(node, direction);
     await eventually('three blocks', () => of('block').length >= 3);

@@ -2,8 +2,7 @@
  * The Go peer of `test/interop/go`: built once into `build/interop`, started as a process, and dialled with our own
  * SecretConnection and MConnection. Used by the interop suite and by the network benchmark.
  */
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { systemClock } from '../../src/base/clock.ts';
@@ -14,6 +13,7 @@ import { parseNetAddress } from '../../src/net/net-address.ts';
 import { secretConnection } from '../../src/net/secret-connection.ts';
 import type { SecretStream } from '../../src/net/secret-stream.ts';
 import { TcpTransport } from '../../src/net/tcp-transport.ts';
+import { buildGo, INTEROP_FOLDER } from './go-program.ts';
 
 /** Channel ids of the Go peer, as in its `main.go`. */
 export const ECHO = 0x01;
@@ -30,7 +30,8 @@ export const GO_CHANNELS: readonly ChannelDescriptor[] = [
 ];
 
 const SOURCE = 'test/interop/go';
-const BINARY = 'build/interop/go-peer';
+const NAME = 'go-peer';
+const BINARY = `${INTEROP_FOLDER}/${NAME}`;
 
 /** Flags of the Go peer. */
 export interface GoOptions {
@@ -44,30 +45,13 @@ export interface GoOptions {
   readonly pong?: string;
 }
 
-function goProgram(): string {
-  for (const program of ['go', '/usr/local/go/bin/go']) {
-    try {
-      execFileSync(program, ['version'], { stdio: 'ignore' });
-      return program;
-    } catch {
-      // Try the next place.
-    }
-  }
-  throw new Error('the interop tests need Go 1.26 or newer: "go" is neither in PATH nor in /usr/local/go/bin');
-}
-
 /**
  * Builds the Go peer, unless it is newer than its source.
  *
  * @throws Error saying what is missing when there is no Go, or its modules cannot be fetched.
  */
 export function buildGoPeer(): void {
-  const sources = ['main.go', 'go.mod', 'go.sum'].map((name) => statSync(`${SOURCE}/${name}`).mtimeMs);
-  if (existsSync(BINARY) && statSync(BINARY).mtimeMs > Math.max(...sources)) return;
-  mkdirSync('build/interop', { recursive: true });
-  // Without cgo no C compiler is needed.
-  const env = { ...process.env, CGO_ENABLED: '0' };
-  execFileSync(goProgram(), ['build', '-o', `../../../${BINARY}`, '.'], { cwd: SOURCE, env, stdio: 'inherit' });
+  buildGo(SOURCE, NAME);
 }
 
 function flags(options: GoOptions): string[] {

@@ -2,7 +2,7 @@
  * Peer exchange and the address book against CometBFT's own, out of its unmodified packages: `test/interop/go-pex`.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -20,31 +20,12 @@ import { wireCrawlNetwork } from '../../src/p2p/pex-crawl-network.ts';
 import { pexReactor } from '../../src/p2p/pex-reactor.ts';
 import { Switch } from '../../src/p2p/switch.ts';
 import { createBook, fillBook } from '../p2p/pex-rig.ts';
+import { buildGo, INTEROP_FOLDER } from './go-program.ts';
 
 const SOURCE = 'test/interop/go-pex';
-const BINARY = 'build/interop/go-pex';
+const BINARY = `${INTEROP_FOLDER}/go-pex`;
 const PERIOD_MS = 3000;
 const engine = defaultEngine();
-
-function goProgram(): string {
-  for (const program of ['go', '/usr/local/go/bin/go']) {
-    try {
-      execFileSync(program, ['version'], { stdio: 'ignore' });
-      return program;
-    } catch {
-      // Try the next place.
-    }
-  }
-  throw new Error('the interop tests need Go 1.26 or newer: "go" is neither in PATH nor in /usr/local/go/bin');
-}
-
-function buildGoPex(): void {
-  const sources = ['main.go', 'go.mod', 'go.sum'].map((name) => statSync(`${SOURCE}/${name}`).mtimeMs);
-  if (existsSync(BINARY) && statSync(BINARY).mtimeMs > Math.max(...sources)) return;
-  mkdirSync('build/interop', { recursive: true });
-  const env = { ...process.env, CGO_ENABLED: '0' };
-  execFileSync(goProgram(), ['build', '-o', `../../../${BINARY}`, '.'], { cwd: SOURCE, env, stdio: 'inherit' });
-}
 
 /** Three Go switches, and what their books hold as they tell it. */
 class GoNetwork {
@@ -115,7 +96,7 @@ function peerAdded(node: Switch, isWanted: (id: string, isOutbound: boolean) => 
 
 let go: GoNetwork;
 beforeAll(async () => {
-  buildGoPex();
+  buildGo(SOURCE, 'go-pex');
   go = await GoNetwork.start();
 }, 300_000);
 afterAll(() => go?.stop());
