@@ -17,17 +17,17 @@ export abstract class CallableProcess extends Process {
   abstract terminate(reason: ExitReason): PromiseLike<void> | undefined;
 
   call(tag: string, payload?: unknown, options?: CallOptions): Promise<unknown> {
-    if (options !== undefined || this.host.isPropagatingDeadlines) return this.#callWith(tag, payload, options ?? {});
+    if (options !== undefined || this.host.isPropagatingDeadlines) return this.callWith(tag, payload, options ?? {});
     return new Promise((resolve, reject) => {
       const caller = currentProcess();
       const request = new Request(this, tag, payload, CALL_TIMEOUT_MS_DEFAULT, caller, resolve, reject);
-      if (caller !== undefined && this.#isRefused(caller, request)) return;
+      if (caller !== undefined && this.isRefused(caller, request)) return;
       this.host.deadlines.add(request);
       this.deliver(request);
     });
   }
 
-  #callWith(tag: string, payload: unknown, options: CallOptions): Promise<unknown> {
+  private callWith(tag: string, payload: unknown, options: CallOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const caller = options.caller === undefined ? currentProcess() : asProcess(options.caller);
       const asked = checkTimeout(options.timeoutMs ?? CALL_TIMEOUT_MS_DEFAULT);
@@ -38,7 +38,7 @@ export abstract class CallableProcess extends Process {
         request.fail('ABORTED', 'aborted', signal.reason);
         return;
       }
-      if (caller !== undefined && this.#isRefused(caller, request)) return;
+      if (caller !== undefined && this.isRefused(caller, request)) return;
       if (signal !== undefined) request.listen(signal);
       if (timeoutMs !== Number.POSITIVE_INFINITY) this.host.deadlines.add(request);
       if (options.isUrgent === true) this.deliverUrgently(request);
@@ -56,13 +56,13 @@ export abstract class CallableProcess extends Process {
   ): Request {
     const caller = currentProcess();
     const request = new Request(this, tag, payload, checkTimeout(timeoutMs), caller, resolve, reject);
-    if (caller !== undefined && this.#isRefused(caller, request)) return request;
+    if (caller !== undefined && this.isRefused(caller, request)) return request;
     if (timeoutMs !== Number.POSITIVE_INFINITY) this.host.deadlines.add(request);
     this.deliver(request);
     return request;
   }
 
-  #isRefused(caller: Process, request: Request): boolean {
+  private isRefused(caller: Process, request: Request): boolean {
     if (caller === this) return request.fail('CALLING_SELF', 'calling_self');
     if (!this.host.isDetectingCallCycles) return false;
     const chain = [caller.label, this.label];

@@ -18,6 +18,7 @@ import { type Action, Ignore, isResult, NoReply, Ok, Reply, Stop } from './resul
 
 type CallHandler = (payload: unknown, state: unknown, from: From<unknown>) => unknown;
 type CastHandler = (payload: unknown, state: unknown) => unknown;
+type MaybeResult = Reply<unknown, unknown> | NoReply<unknown> | Stop<unknown, unknown> | null | undefined;
 
 /** The callbacks of a server, as the loop sees them. @internal */
 export interface ServerModule {
@@ -35,20 +36,33 @@ export interface ServerModule {
 const SPECIAL =
   Flag.idleTimer | Flag.debugged | Flag.skipsAbandoned | Flag.hibernating | Flag.hibernatesAfter | Flag.timed;
 
+const DEBUGGED = Flag.debugged;
+
 /** @internal */
 export class GenServerProcess extends CallableProcess {
   module: ServerModule;
   state: unknown;
+  private castTag: string | undefined;
+  private castHandler: CastHandler | undefined;
 
   constructor(host: ProcessHost, spawner: Process | undefined, isLinked: boolean, module: ServerModule) {
     super(host, spawner, isLinked);
     this.module = module;
     this.state = undefined;
+    this.castTag = undefined;
+    this.castHandler = undefined;
     if (host.longHandlerMs !== undefined) this.flags |= Flag.timed;
   }
 
   get moduleName(): string {
     return this.module.moduleName;
+  }
+
+  /** Goes on with the callbacks of `module`. */
+  become(module: ServerModule): void {
+    this.module = module;
+    this.castTag = undefined;
+    this.castHandler = undefined;
   }
 
   /** Runs `init`; throws or rejects when the process is not to run. */
@@ -61,7 +75,7 @@ export class GenServerProcess extends CallableProcess {
       result = thrown;
     }
     if (!isThenable(result)) {
-      this.#applyInit(result);
+      this.applyInit(result);
       return undefined;
     }
     this.flags |= Flag.busy;
@@ -72,15 +86,15 @@ export class GenServerProcess extends CallableProcess {
     return settled.then((value) => {
       this.flags &= ~Flag.busy;
       if (!this.isAlive) return;
-      this.#applyInit(value);
+      this.applyInit(value);
       this.wake();
     });
   }
 
-  #applyInit(result: unknown): void {
+  private applyInit(result: unknown): void {
     if (result instanceof Ok) {
       this.state = result.state;
-      if (result.action !== undefined) this.#act(result.action);
+      if (result.action !== undefined) this.act(result.action);
     } else if (result instanceof Stop) {
       throw new ActorError('START_FAILED', `${this.label}: init stopped: ${formatExitReason(result.reason)}`, {
         reason: result.reason,
@@ -88,18 +102,18 @@ export class GenServerProcess extends CallableProcess {
     } else if (result instanceof Ignore) {
       throw new ActorError('IGNORE', `${this.label}: init asked to be ignored`, { reason: 'normal' });
     } else if (result instanceof Reply || result instanceof NoReply) {
-      throw this.#badReturn('init', result);
+      throw this.badReturn('init', result);
     } else {
       this.state = result;
     }
-    if ((this.flags & Flag.hibernatesAfter) !== 0) this.#rest();
+    if ((this.flags & Flag.hibernatesAfter) !== 0) this.rest();
   }
 
   protected handle(message: Message): PromiseLike<void> | undefined {
-    return (this.flags & SPECIAL) === 0 ? this.#dispatch(message) : this.#handleSpecially(message);
+    return (this.flags & SPECIAL) === 0 ? this.dispatch(message) : this.handleSpecially(message);
   }
 
-  #handleSpecially(message: Message): PromiseLike<void> | undefined {
+  private handleSpecially(message: Message): PromiseLike<void> | undefined {
     const { extras } = this;
     const hadIdleTimer = (this.flags & Flag.idleTimer) !== 0;
     if (hadIdleTimer) {
@@ -111,23 +125,23 @@ export class GenServerProcess extends CallableProcess {
     if (!isSystem) this.flags &= ~Flag.hibernating;
     if ((this.flags & Flag.skipsAbandoned) !== 0 && message.kind === MessageKind.call && isAbandoned(message)) {
       message.fail('ABORTED', 'caller is gone');
-      return this.#rest();
+      return this.rest();
     }
-    if ((this.flags & Flag.debugged) !== 0 && !isSystem) this.#note('in', describeMessage(message), message);
+    if ((this.flags & Flag.debugged) !== 0 && !isSystem) this.note('in', describeMessage(message), message);
     const startMs = (this.flags & Flag.timed) === 0 ? 0 : this.host.clock.monotonicMs();
-    const pending = this.#dispatch(message);
+    const pending = this.dispatch(message);
     if ((this.flags & Flag.timed) !== 0) {
       const tookMs = this.host.clock.monotonicMs() - startMs;
       if (tookMs > (this.host.longHandlerMs as number)) reportLongHandler(this, describeMessage(message), tookMs);
     }
     // A system message restarts the idle timeout where any other cancels it.
-    if (isSystem && hadIdleTimer && this.isAlive) this.#armIdle(extras?.idleTimeoutMs ?? 0, extras?.idleMessage);
-    else if (!wasResting || !isSystem) this.#rest();
+    if (isSystem && hadIdleTimer && this.isAlive) this.armIdle(extras?.idleTimeoutMs ?? 0, extras?.idleMessage);
+    else if (!wasResting || !isSystem) this.rest();
     return pending;
   }
 
   /** With `hibernateAfterMs`: rests when nothing comes for that long and no other timeout runs. */
-  #rest(): undefined {
+  private rest(): undefined {
     if ((this.flags & (Flag.hibernatesAfter | Flag.idleTimer | Flag.dead)) !== Flag.hibernatesAfter) return;
     const extras = this.more();
     this.flags |= Flag.idleTimer;
@@ -135,52 +149,79 @@ export class GenServerProcess extends CallableProcess {
     extras.idleTimeoutMs = extras.hibernateAfterMs;
     extras.idleTimer = this.host.timers.add(extras.hibernateAfterMs, () => {
       this.flags &= ~Flag.idleTimer;
-      if (this.mailboxLength === 0 && !this.isBusy) this.#hibernate();
+      if (this.mailboxLength === 0 && !this.isBusy) this.hibernate();
     });
   }
 
   /** Gives back what an idle process does not need; `proc_lib(3) hibernate/3`. */
-  #hibernate(): void {
+  private hibernate(): void {
     this.flags |= Flag.hibernating;
     if (this.mailbox?.length === 0) this.mailbox = undefined;
   }
 
-  #dispatch(message: Message): PromiseLike<void> | undefined {
+  /** Casts and calls that are answered at once end here; all else is one function further. */
+  private dispatch(message: Message): PromiseLike<void> | undefined {
     try {
-      switch (message.kind) {
-        case MessageKind.call: {
-          const handler = this.module.handleCall?.[message.tag];
-          if (handler === undefined) return this.#unhandled('call', message);
-          this.serving = message;
-          return this.#apply(handler(message.payload, this.state, message), message);
-        }
-        case MessageKind.cast: {
-          const handler = this.module.handleCast?.[message.tag];
-          if (handler === undefined) return this.#unhandled('cast', message);
-          return this.#apply(handler(message.payload, this.state), message);
-        }
-        case MessageKind.info:
-          return this.#apply(this.module.handleInfo(message.payload, this.state), message);
-        case MessageKind.exit: {
-          const { pid, reason } = message.payload;
-          if (pid === this.parent) return this.terminate(reason);
-          return this.#apply(this.module.handleInfo({ type: 'exit', pid, reason }, this.state), message);
-        }
-        case MessageKind.continue:
-          return this.#apply(this.module.handleContinue(message.payload, this.state), message);
-        case MessageKind.system:
-          return this.#handleSystem(message);
+      if (message.kind === MessageKind.cast) {
+        const handler = message.tag === this.castTag ? this.castHandler : this.findCastHandler(message.tag);
+        if (handler === undefined) return this.unhandled('cast', message);
+        const result = handler(message.payload, this.state) as MaybeResult;
+        if (result?.kind !== 'noreply' || result.action !== undefined) return this.apply(result, message);
+        this.state = result.state;
+        if ((this.flags & DEBUGGED) !== 0) this.note('noreply', '', undefined);
+        return undefined;
       }
+      if (message.kind === MessageKind.call) {
+        const handler = this.module.handleCall?.[message.tag];
+        if (handler === undefined) return this.unhandled('call', message);
+        this.serving = message;
+        const result = handler(message.payload, this.state, message) as MaybeResult;
+        if (result?.kind !== 'reply' || result.action !== undefined) return this.apply(result, message);
+        this.answer(result, message);
+        return undefined;
+      }
+      return this.dispatchOther(message);
     } catch (thrown) {
-      return this.#failed(thrown, message);
+      return this.failed(thrown, message);
+    }
+  }
+
+  private answer({ value, state }: Reply<unknown, unknown>, request: Request): void {
+    this.state = state;
+    this.serving = undefined;
+    request.reply(value);
+    if ((this.flags & DEBUGGED) !== 0) this.note('out', describeMessage(request), value, request.caller);
+  }
+
+  /** Remembered for the next cast: most have the tag of the one before, and a look-up by a name that varies is slow. */
+  private findCastHandler(tag: string): CastHandler | undefined {
+    const handler = this.module.handleCast?.[tag];
+    this.castTag = tag;
+    this.castHandler = handler;
+    return handler;
+  }
+
+  private dispatchOther(message: Message): PromiseLike<void> | undefined {
+    switch (message.kind) {
+      case MessageKind.info:
+        return this.apply(this.module.handleInfo(message.payload, this.state), message);
+      case MessageKind.exit: {
+        const { pid, reason } = message.payload;
+        if (pid === this.parent) return this.terminate(reason);
+        return this.apply(this.module.handleInfo({ type: 'exit', pid, reason }, this.state), message);
+      }
+      case MessageKind.continue:
+        return this.apply(this.module.handleContinue(message.payload, this.state), message);
+      default:
+        return this.handleSystem(message);
     }
   }
 
   /** A thrown result is taken as returned, as in `gen_server`; anything else ends the process. */
-  #failed(thrown: unknown, message: Message): PromiseLike<void> | undefined {
+  private failed(thrown: unknown, message: Message): PromiseLike<void> | undefined {
     if (isResult(thrown) && this.isAlive && !this.isTerminating) {
       try {
-        return this.#apply(thrown, message);
+        return this.apply(thrown, message);
       } catch (error) {
         return this.terminate(error, message);
       }
@@ -188,7 +229,7 @@ export class GenServerProcess extends CallableProcess {
     return this.terminate(thrown, message);
   }
 
-  #handleSystem(message: Message): PromiseLike<void> | undefined {
+  private handleSystem(message: Message): PromiseLike<void> | undefined {
     if (message.kind !== MessageKind.system) return undefined;
     const { request, run } = message.payload;
     if (request === undefined) return run() as PromiseLike<void> | undefined;
@@ -213,7 +254,7 @@ export class GenServerProcess extends CallableProcess {
     );
   }
 
-  #apply(result: unknown, message: Message): PromiseLike<void> | undefined {
+  private apply(result: unknown, message: Message): PromiseLike<void> | undefined {
     // The brand is read once: three instanceof walks cost more than the rest of a cast.
     const kind = (result as { kind?: unknown } | null | undefined)?.kind;
     if (kind === 'noreply') {
@@ -223,17 +264,14 @@ export class GenServerProcess extends CallableProcess {
         this.serving = undefined;
         if (!message.isSettled) this.defer(message);
       }
-      if ((this.flags & Flag.debugged) !== 0) this.#note('noreply', '', undefined);
-      if (action !== undefined) this.#act(action);
+      if ((this.flags & Flag.debugged) !== 0) this.note('noreply', '', undefined);
+      if (action !== undefined) this.act(action);
       return undefined;
     }
     if (kind === 'reply' && message.kind === MessageKind.call) {
-      const { value, state, action } = result as Reply<unknown, unknown>;
-      this.state = state;
-      this.serving = undefined;
-      message.reply(value);
-      if ((this.flags & Flag.debugged) !== 0) this.#note('out', describeMessage(message), value, message.caller);
-      if (action !== undefined) this.#act(action);
+      const { action } = result as Reply<unknown, unknown>;
+      this.answer(result as Reply<unknown, unknown>, message);
+      if (action !== undefined) this.act(action);
       return undefined;
     }
     if (kind === 'stop') {
@@ -244,42 +282,42 @@ export class GenServerProcess extends CallableProcess {
       this.defer(message);
       return this.terminate(reason, message, hasReply ? () => message.reply(value) : undefined);
     }
-    if (isThenable(result)) return this.#applyLater(result, message);
-    return this.terminate(this.#badReturn('a handler', result), message);
+    if (isThenable(result)) return this.applyLater(result, message);
+    return this.terminate(this.badReturn('a handler', result), message);
   }
 
-  #applyLater(result: PromiseLike<unknown>, message: Message): PromiseLike<void> {
+  private applyLater(result: PromiseLike<unknown>, message: Message): PromiseLike<void> {
     const apply = (value: unknown): PromiseLike<void> | undefined => {
       if (!this.isAlive) return undefined;
       return this.enter(() => {
         try {
-          return this.#apply(value, message);
+          return this.apply(value, message);
         } catch (error) {
           return this.terminate(error, message);
         }
       });
     };
     const fail = (thrown: unknown): PromiseLike<void> | undefined =>
-      this.isAlive ? this.enter(() => this.#failed(thrown, message)) : undefined;
+      this.isAlive ? this.enter(() => this.failed(thrown, message)) : undefined;
     // A foreign thenable may call back twice or at once; a promise of our own does not.
     return Promise.resolve(result).then(apply, fail) as PromiseLike<void>;
   }
 
-  #act(action: Action): void {
+  private act(action: Action): void {
     if ('continue' in action) {
       this.deliverFirst(continueMessage(action.continue));
     } else if ('hibernate' in action) {
-      if (this.mailboxLength === 0) this.#hibernate();
+      if (this.mailboxLength === 0) this.hibernate();
     } else {
-      if (!(action.timeoutMs >= 0)) throw this.#badReturn('a callback', action);
-      this.#armIdle(action.timeoutMs, action.message);
+      if (!(action.timeoutMs >= 0)) throw this.badReturn('a callback', action);
+      this.armIdle(action.timeoutMs, action.message);
     }
   }
 
-  #armIdle(timeoutMs: number, message: unknown): void {
+  private armIdle(timeoutMs: number, message: unknown): void {
     if (timeoutMs === Number.POSITIVE_INFINITY || !this.isAlive) return;
     if (message === REST) {
-      this.#rest();
+      this.rest();
       return;
     }
     if (timeoutMs === 0) {
@@ -305,27 +343,27 @@ export class GenServerProcess extends CallableProcess {
     this.flags |= Flag.terminating;
     const { module } = this;
     if (module.terminate === undefined) {
-      this.#finish(reason, last, answer);
+      this.finish(reason, last, answer);
       return undefined;
     }
     let result: unknown;
     try {
       result = module.terminate(reason, this.state);
     } catch (error) {
-      this.#finish(error, last, answer);
+      this.finish(error, last, answer);
       return undefined;
     }
     if (!isThenable(result)) {
-      this.#finish(reason, last, answer);
+      this.finish(reason, last, answer);
       return undefined;
     }
     return Promise.resolve(result).then(
-      () => this.#finish(reason, last, answer),
-      (error) => this.#finish(error, last, answer),
+      () => this.finish(reason, last, answer),
+      (error) => this.finish(error, last, answer),
     );
   }
 
-  #finish(reason: ExitReason, last: Message | undefined, answer: (() => void) | undefined): void {
+  private finish(reason: ExitReason, last: Message | undefined, answer: (() => void) | undefined): void {
     if (!this.isAlive) return;
     answer?.();
     reportTermination(this, reason, last);
@@ -339,7 +377,7 @@ export class GenServerProcess extends CallableProcess {
   }
 
   /** Tells those who debug this process; a hook that throws is taken away. */
-  #note(type: DebugEvent['type'], what: string, value: unknown, caller?: DebugEvent['caller']): void {
+  private note(type: DebugEvent['type'], what: string, value: unknown, caller?: DebugEvent['caller']): void {
     const event: DebugEvent = {
       type,
       pid: this,
@@ -358,13 +396,13 @@ export class GenServerProcess extends CallableProcess {
     }
   }
 
-  #unhandled(what: string, message: Message): PromiseLike<void> | undefined {
+  private unhandled(what: string, message: Message): PromiseLike<void> | undefined {
     if (message.kind === MessageKind.call) this.serving = message;
     const text = `${this.label} has no handler for ${what} ${message.kind === MessageKind.call ? message.tag : (message as { tag: string }).tag}`;
     return this.terminate(new ActorError('UNHANDLED_MESSAGE', text), message);
   }
 
-  #badReturn(where: string, value: unknown): ActorError {
+  private badReturn(where: string, value: unknown): ActorError {
     const text = `${this.label}: ${where} returned ${describeReason(value, 60)}: expected reply, noreply or stop`;
     return new ActorError('BAD_RETURN_VALUE', text, { reason: value });
   }

@@ -165,7 +165,7 @@ export abstract class Mailbox implements Pid {
   deliver(message: Message): void {
     const { flags } = this;
     if ((flags & DELIVERY_IS_SLOW) !== 0) {
-      if (!this.#deliverSlowly(message)) return;
+      if (!this.deliverSlowly(message)) return;
     } else {
       if (this.mailbox === undefined) this.mailbox = new RingQueue<Message>();
       this.mailbox.push(message);
@@ -198,7 +198,7 @@ export abstract class Mailbox implements Pid {
     this.wake();
   }
 
-  #deliverSlowly(message: Message): boolean {
+  private deliverSlowly(message: Message): boolean {
     if ((this.flags & DEAD) !== 0) {
       failRequest(message, 'NOPROC', 'noproc');
       return false;
@@ -210,16 +210,16 @@ export abstract class Mailbox implements Pid {
       this.flags |= LANES;
       return true;
     }
-    if ((this.flags & BOUNDED) !== 0 && !this.#hasRoomFor(message)) return false;
+    if ((this.flags & BOUNDED) !== 0 && !this.hasRoomFor(message)) return false;
     this.mailbox ??= new RingQueue<Message>();
     this.mailbox.push(message);
     return true;
   }
 
-  #hasRoomFor(message: Message): boolean {
+  private hasRoomFor(message: Message): boolean {
     const bound = this.extras?.bound;
     if (bound === undefined || (this.mailbox?.length ?? 0) < bound.capacity || !isDroppable(message)) return true;
-    if (bound.onFull === 'drop_oldest' && this.#dropOldest()) {
+    if (bound.onFull === 'drop_oldest' && this.dropOldest()) {
       bound.droppedCount += 1;
       return true;
     }
@@ -228,7 +228,7 @@ export abstract class Mailbox implements Pid {
     return false;
   }
 
-  #dropOldest(): boolean {
+  private dropOldest(): boolean {
     const { mailbox } = this;
     for (let i = 0; mailbox !== undefined && i < mailbox.length; i += 1) {
       const candidate = mailbox.at(i) as Message;
@@ -255,7 +255,7 @@ export abstract class Mailbox implements Pid {
             ? mailbox === undefined
               ? undefined
               : mailbox.shift()
-            : this.#nextFromLanes();
+            : this.nextFromLanes();
         if (message === undefined) break;
         const pending = this.handle(message);
         if (pending !== undefined) this.hold(pending);
@@ -267,7 +267,7 @@ export abstract class Mailbox implements Pid {
     if ((this.flags & (DEAD | BUSY | SCHEDULED)) === 0) this.wake();
   }
 
-  #nextFromLanes(): Message | undefined {
+  private nextFromLanes(): Message | undefined {
     const { extras } = this;
     const system = extras?.systemLane?.shift();
     if (system !== undefined || (this.flags & SUSPENDED) !== 0) return system;
@@ -301,13 +301,13 @@ export abstract class Mailbox implements Pid {
   wake(): void {
     if ((this.flags & (DEAD | BUSY | SCHEDULED)) !== 0) return;
     const { mailbox } = this;
-    if (((this.flags & SUSPENDED) === 0 && mailbox !== undefined && mailbox.length > 0) || this.#hasInLanes()) {
+    if (((this.flags & SUSPENDED) === 0 && mailbox !== undefined && mailbox.length > 0) || this.hasInLanes()) {
       this.flags |= SCHEDULED;
       this.host.schedule(this);
     }
   }
 
-  #hasInLanes(): boolean {
+  private hasInLanes(): boolean {
     const { extras } = this;
     if (extras === undefined || (this.flags & (LANES | SUSPENDED)) === 0) return false;
     if ((extras.systemLane?.length ?? 0) > 0) return true;

@@ -258,8 +258,8 @@ export abstract class Process extends Mailbox implements Self, RequestOwner {
   announceEnd(reason: ExitReason): void {
     this.host.forget(this);
     const { extras } = this;
-    if (extras !== undefined) this.#dropTimers(extras);
-    this.#failRequests(reason);
+    if (extras !== undefined) this.dropTimers(extras);
+    this.failRequests(reason);
     if (extras?.monitors !== undefined) {
       for (const monitor of extras.monitors) dropWatcher(monitor as Monitor);
       extras.monitors = undefined;
@@ -273,10 +273,10 @@ export abstract class Process extends Mailbox implements Self, RequestOwner {
     else if (links !== undefined) signalLink(links, this, reason);
     // Who it came from is of no use to the dead, and would keep a whole line of them in memory.
     this.spawner = undefined;
-    this.#runHooks(reason);
+    this.runHooks(reason);
   }
 
-  #dropTimers(extras: ProcessExtras): void {
+  private dropTimers(extras: ProcessExtras): void {
     while (extras.firstTimer !== undefined) extras.firstTimer.cancel();
     if (extras.aliases !== undefined) {
       for (const alias of extras.aliases) (alias as ProcessAlias).isActive = false;
@@ -284,17 +284,17 @@ export abstract class Process extends Mailbox implements Self, RequestOwner {
     }
   }
 
-  #runHooks(reason: ExitReason): void {
+  private runHooks(reason: ExitReason): void {
     const { extras } = this;
     if (extras === undefined) return;
     const hooks = extras.exitHooks;
     extras.exitHooks = undefined;
-    if (hooks instanceof Set) for (const hook of hooks) this.#runHook(hook, reason);
-    else if (hooks !== undefined) this.#runHook(hooks, reason);
+    if (hooks instanceof Set) for (const hook of hooks) this.runHook(hook, reason);
+    else if (hooks !== undefined) this.runHook(hooks, reason);
     if (extras.aborter !== undefined) extras.aborter.abort();
   }
 
-  #runHook(hook: (reason: ExitReason) => void, reason: ExitReason): void {
+  private runHook(hook: (reason: ExitReason) => void, reason: ExitReason): void {
     try {
       hook(reason);
     } catch (error) {
@@ -302,7 +302,7 @@ export abstract class Process extends Mailbox implements Self, RequestOwner {
     }
   }
 
-  #failRequests(reason: ExitReason): void {
+  private failRequests(reason: ExitReason): void {
     if (this.serving !== undefined) this.serving.fail('EXIT', reason);
     this.serving = undefined;
     const { extras } = this;

@@ -88,7 +88,7 @@ export class Request implements Deadlined, From<unknown> {
 
   reply(value: unknown): boolean {
     if (this.isSettled) return false;
-    this.#settle();
+    this.settle();
     this.resolve(value);
     return true;
   }
@@ -96,7 +96,7 @@ export class Request implements Deadlined, From<unknown> {
   /** Ends the call with an error of `code`; false when it was settled before. */
   fail(code: ActorErrorCode, reason: unknown, cause?: unknown): boolean {
     if (this.isSettled) return false;
-    this.#settle();
+    this.settle();
     this.reject(callError(code, this.owner.label, this.tag, this.timeoutMs, reason, cause));
     return true;
   }
@@ -110,7 +110,7 @@ export class Request implements Deadlined, From<unknown> {
     this.onSettled = () => signal.removeEventListener('abort', abort);
   }
 
-  #settle(): void {
+  private settle(): void {
     this.isSettled = true;
     if (this.deadlineMs !== 0) this.owner.host.deadlines.release(this);
     if (this.onSettled !== undefined) this.onSettled();

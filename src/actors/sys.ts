@@ -128,7 +128,7 @@ export async function changeCode(
     const swap = (state: unknown): boolean => {
       process.state = state;
       (module as unknown as { self: Process }).self = process;
-      process.module = module as typeof process.module;
+      process.become(module as typeof process.module);
       return true;
     };
     const changed = (module as typeof process.module).codeChange?.(oldVersion, process.state, extra) ?? process.state;

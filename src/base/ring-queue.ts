@@ -19,14 +19,14 @@ export class RingQueue<T> {
 
   /** Appends `item`. */
   push(item: T): void {
-    if (this.#length > this.#mask) this.#grow();
+    if (this.#length > this.#mask) this.grow();
     this.#items[(this.#head + this.#length) & this.#mask] = item;
     this.#length += 1;
   }
 
   /** Puts `item` before all others. */
   unshift(item: T): void {
-    if (this.#length > this.#mask) this.#grow();
+    if (this.#length > this.#mask) this.grow();
     this.#head = (this.#head - 1) & this.#mask;
     this.#items[this.#head] = item;
     this.#length += 1;
@@ -76,7 +76,7 @@ export class RingQueue<T> {
     return copy;
   }
 
-  #grow(): void {
+  private grow(): void {
     const capacity = Math.max(CAPACITY_MIN, (this.#mask + 1) * 2);
     const items = new Array<T | undefined>(capacity);
     for (let i = 0; i < this.#length; i += 1) items[i] = this.#items[(this.#head + i) & this.#mask];

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { startMonitor, startServer } from '../../src/actors/gen-server.ts';
 import { asProcess, exit, self } from '../../src/actors/process.ts';
 import { noreply, ok, reply, stop } from '../../src/actors/results.ts';
-import { getState, getStatus, replaceState, suspend, terminate } from '../../src/actors/sys.ts';
+import { changeCode, getState, getStatus, replaceState, resume, suspend, terminate } from '../../src/actors/sys.ts';
 import { install, noDebug, setTrace } from '../../src/actors/sys-debug.ts';
 import { ActorSystem } from '../../src/actors/system.ts';
 import { fresh, pause, refusal, Script, type State, World } from '../otp/world.ts';
@@ -363,4 +363,23 @@ test('self is the running process in callbacks until their first await, and nobo
   });
   expect(seen).toEqual([true, undefined]);
   expect(self()).toBeUndefined();
+});
+
+test('a cast after a change of code runs the new handler, also when the one before had the same tag', async () => {
+  class Changed extends Script {
+    override readonly handleCast: Script['handleCast'] = this.casts({
+      note: (value, state) => noreply({ ...state, value: `changed: ${String(value)}` }),
+    } as Script['handleCast']);
+    override codeChange(_oldVersion: unknown, state: unknown): State {
+      return state as State;
+    }
+  }
+  const world = new World(undefined);
+  const server = await world.script();
+  server.cast('note', 1);
+  await world.drive(suspend(server));
+  await world.drive(changeCode(server, { module: Changed as never }));
+  await world.drive(resume(server));
+  server.cast('note', 2);
+  expect((await world.drive(getState<Script>(server))).value).toBe('changed: 2');
 });
