@@ -41,6 +41,16 @@ export const STATE_POSTPONED_MAX = 65_536;
 
 interface Item<E> extends EventContext {
   readonly event: E;
+  /** Of a timeout: what it was set under. */
+  readonly key: string | undefined;
+}
+
+/** What the actions of a transition, and of the enter call after it, come to. */
+interface Effects<E> {
+  isPostponed: boolean;
+  readonly inserted: Item<E>[];
+  /** The latest of each key, in the order they were set. */
+  readonly timeouts: Map<string, { readonly delayMs: number; readonly event: E | undefined }>;
 }
 
 /** State of the process between events. */
@@ -72,6 +82,8 @@ export abstract class StateServer<
   readonly #timeouts = new EventTimeouts<E>();
   #postponed: Item<E>[] = [];
   #queue: Item<E>[] = [];
+  /** Keys of the timeouts of 0 ms in the queue. */
+  readonly #due = new Set<string>();
   #halt: { readonly reason: ExitReason } | undefined;
 
   /** The first state and data, and what to do at once. A throw refuses the start. */
@@ -96,8 +108,9 @@ export abstract class StateServer<
   override init(...args: A): StateServerState<S, D> | Stop<unknown> {
     const { state, data, actions = [] } = this.start(...args);
     const inner: StateServerState<S, D> = { state, data };
-    this.#enter(inner, state);
-    this.#enqueue(this.#act(actions, undefined));
+    const effects = this.#collect(actions);
+    this.#enter(inner, state, effects);
+    this.#carryOut(effects, []);
     this.#drain(inner);
     return this.#halt ? stop(this.#halt.reason, undefined) : inner;
   }
@@ -130,7 +143,8 @@ export abstract class StateServer<
 
   #drain(inner: StateServerState<S, D>): void {
     for (let item = this.#queue.shift(); item && !this.#halt; item = this.#queue.shift()) {
-      this.#timeouts.cancel(EVENT_TIMEOUT);
+      if (item.key !== undefined) this.#due.delete(item.key);
+      this.#cancel(EVENT_TIMEOUT);
       const result = this.handleEvent(item.event, inner.state, inner.data, item);
       if (!(result instanceof Transition)) throw this.#badReturn('handleEvent');
       this.#apply(inner, result, item);
@@ -140,28 +154,15 @@ export abstract class StateServer<
   #apply(inner: StateServerState<S, D>, result: Transition<S, D, E>, item: Item<E>): void {
     const before = inner.state;
     this.#take(inner, result);
-    if (this.#halt) {
-      this.#act(result.actions, item);
-      return;
-    }
+    // Before the enter call: a caller has its reply whatever becomes of that, and its timeouts override these.
+    const effects = this.#collect(result.actions);
+    if (this.#halt) return;
     if (result.kind === 'next') inner.state = result.state as S;
-    let { actions } = result;
-    let retried: Item<E>[] = [];
     const isChanged = inner.state !== before;
-    if (isChanged) {
-      // Before the actions: what they postpone belongs to the new state, what they arm lives in it.
-      retried = this.#postponed;
-      this.#postponed = [];
-      this.#timeouts.cancel(STATE_TIMEOUT);
-      if (actions.some(isPostpone)) retried.push(item);
-      actions = actions.filter((action) => !isPostpone(action));
-    }
-    const rest = this.#queue;
-    this.#queue = [];
-    if (isChanged || result.kind === 'repeat') this.#enter(inner, before);
-    const timeouts = this.#act(actions, item);
-    this.#queue = [...this.#queue, ...retried, ...rest];
-    this.#enqueue(timeouts);
+    if (isChanged || result.kind === 'repeat') this.#enter(inner, before, effects);
+    if (isChanged) this.#cancel(STATE_TIMEOUT);
+    if (effects.isPostponed) this.#postpone(item, isChanged);
+    this.#carryOut(effects, isChanged ? this.#postponed.splice(0) : []);
   }
 
   /** Takes over the data of `result`, and its reason to stop. */
@@ -170,54 +171,65 @@ export abstract class StateServer<
     if (kind === 'halt') this.#halt = { reason };
   }
 
-  /** Puts timeouts of 0 ms behind what is queued; an event timeout only if nothing is. */
-  #enqueue(timeouts: readonly Item<E>[]): void {
-    for (const item of timeouts) {
-      if (item.source !== 'event_timeout' || this.#queue.length === 0) this.#queue.push(item);
-    }
-  }
-
-  #enter(inner: StateServerState<S, D>, before: S): void {
+  #enter(inner: StateServerState<S, D>, before: S, effects: Effects<E>): void {
     const result = this.enterState?.(before, inner.state, inner.data);
     if (result === undefined && !this.enterState) return;
     const isRight =
       result instanceof Transition &&
       (result.kind === 'keep' || result.kind === 'halt') &&
-      !result.actions.some((action) => isPostpone(action) || 'nextEvent' in action);
+      !result.actions.some((action) => 'postpone' in action || 'nextEvent' in action);
     if (!isRight) throw this.#badReturn('enterState');
     this.#take(inner, result);
-    this.#enqueue(this.#act(result.actions, undefined));
+    this.#collect(result.actions, effects);
   }
 
-  /** Runs the actions; gives the timeouts of 0 ms, which come after everything queued. */
-  #act(actions: readonly TransitionAction<E>[], item: Item<E> | undefined): Item<E>[] {
-    const due: Item<E>[] = [];
-    const inserted: Item<E>[] = [];
+  /** Sends the replies at once; gathers the rest for when everything is said. */
+  #collect(
+    actions: readonly TransitionAction<E>[],
+    effects: Effects<E> = { isPostponed: false, inserted: [], timeouts: new Map() },
+  ): Effects<E> {
+    const set = (key: string, delayMs: number, event?: E): void => {
+      effects.timeouts.delete(key);
+      effects.timeouts.set(key, { delayMs: checkTimeout(delayMs), event });
+    };
     for (const action of actions) {
-      if ('postpone' in action) this.#postpone(item);
-      else if ('nextEvent' in action) inserted.push(itemOf(action.nextEvent, 'internal'));
+      if ('postpone' in action) effects.isPostponed = true;
+      else if ('nextEvent' in action) effects.inserted.push(itemOf(action.nextEvent, 'internal'));
       else if ('reply' in action) (action.reply as From<unknown>).reply(action.value);
-      else if ('cancelTimeout' in action) this.#timeouts.cancel(NAMED + action.cancelTimeout);
-      else if ('stateTimeoutMs' in action) this.#arm(STATE_TIMEOUT, action.stateTimeoutMs, action.event, due);
-      else if ('eventTimeoutMs' in action) this.#arm(EVENT_TIMEOUT, action.eventTimeoutMs, action.event, due);
-      else this.#arm(NAMED + action.timeout, action.timeoutMs, action.event, due);
+      else if ('cancelTimeout' in action) set(NAMED + action.cancelTimeout, Number.POSITIVE_INFINITY);
+      else if ('stateTimeoutMs' in action) set(STATE_TIMEOUT, action.stateTimeoutMs, action.event);
+      else if ('eventTimeoutMs' in action) set(EVENT_TIMEOUT, action.eventTimeoutMs, action.event);
+      else set(NAMED + action.timeout, action.timeoutMs, action.event);
     }
-    this.#queue.push(...inserted);
-    return due;
+    return effects;
   }
 
-  #postpone(item: Item<E> | undefined): void {
-    if (!item) return;
-    if (this.#postponed.length >= STATE_POSTPONED_MAX) {
+  /** Inserted events come first, then those retried, then what waits; timeouts of 0 ms after all of them. */
+  #carryOut({ inserted, timeouts }: Effects<E>, retried: readonly Item<E>[]): void {
+    if (inserted.length + retried.length > 0) this.#queue = [...inserted, ...retried, ...this.#queue];
+    for (const [key, { delayMs, event }] of timeouts) {
+      this.#cancel(key);
+      if (delayMs > 0) {
+        if (delayMs !== Number.POSITIVE_INFINITY) this.#timeouts.arm(this.self, key, delayMs, event as E);
+      } else if (key !== EVENT_TIMEOUT || this.#queue.length === 0) {
+        this.#queue.push(timeoutItem(key, event as E));
+        this.#due.add(key);
+      }
+    }
+  }
+
+  /** @param isRetried - the state has changed, so it does not stay. */
+  #postpone(item: Item<E>, isRetried: boolean): void {
+    if (this.#postponed.length >= STATE_POSTPONED_MAX && !isRetried) {
       throw new ActorError('MAILBOX_FULL', `${this.self.label} has ${STATE_POSTPONED_MAX} postponed events`);
     }
     this.#postponed.push(item);
   }
 
-  #arm(key: string, delayMs: number, event: E, due: Item<E>[]): void {
+  /** Takes a timeout back, also one of 0 ms that waits for its turn. */
+  #cancel(key: string): void {
     this.#timeouts.cancel(key);
-    if (checkTimeout(delayMs) === 0) due.push(timeoutItem(key, event));
-    else if (delayMs !== Number.POSITIVE_INFINITY) this.#timeouts.arm(this.self, key, delayMs, event);
+    if (this.#due.delete(key)) this.#queue = this.#queue.filter((item) => item.key !== key);
   }
 
   #badReturn(where: string): ActorError {
@@ -225,15 +237,11 @@ export abstract class StateServer<
   }
 }
 
-function isPostpone(action: object): boolean {
-  return 'postpone' in action;
-}
-
-function itemOf<E>(event: E, source: EventContext['source'], from?: From<never>, timeout?: string): Item<E> {
-  return { event, source, from, timeout };
+function itemOf<E>(event: E, source: EventContext['source'], from?: From<never>): Item<E> {
+  return { event, source, from, timeout: undefined, key: undefined };
 }
 
 function timeoutItem<E>(key: string, event: E): Item<E> {
-  if (key === STATE_TIMEOUT || key === EVENT_TIMEOUT) return itemOf(event, key);
-  return itemOf(event, 'timeout', undefined, key.slice(NAMED.length));
+  const source = key === STATE_TIMEOUT || key === EVENT_TIMEOUT ? key : 'timeout';
+  return { event, source, from: undefined, timeout: source === 'timeout' ? key.slice(NAMED.length) : undefined, key };
 }
