@@ -1,4 +1,7 @@
-/** The other end of the wire bench, an OS process of its own: a node that echoes, and does bare cryptography when told to. */
+/**
+ * The other end of the wire bench, an OS process of its own: a node on the wire named by its argument, that echoes, and does
+ * bare cryptography when told to.
+ */
 
 import { systemRandom } from '../../src/base/random.ts';
 import { archethicMessages } from '../../src/codec/archethic-messages.ts';
@@ -6,6 +9,7 @@ import type { MessageCatalog } from '../../src/codec/message-catalog.ts';
 import { defaultEngine } from '../../src/crypto/default-engine.ts';
 import type { KeyPair } from '../../src/crypto/keys.ts';
 import { builtInServices, Echo, Echoed } from '../../src/p2p/built-in-services.ts';
+import type { Wire } from '../../src/p2p/node-options.ts';
 import { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
 import { formatPeerAddress } from '../../src/p2p/peer-address.ts';
 import { cryptoOperations, runCalls } from './crypto-load.ts';
@@ -25,7 +29,7 @@ const messages = archethicMessages.extend([Echo, Echoed]) as unknown as MessageC
 const operations = cryptoOperations(engine, 'ed25519');
 const node = await NodeSupervisor.startLink({
   identity,
-  wire: 'archethic',
+  wire: process.argv[2] as Wire,
   messages,
   listen: 'tcp://127.0.0.1:0',
   requestsPerConnectionMax: 4096,

@@ -4,6 +4,8 @@
  *
  * For each call each of the two processes signs, seals, opens and verifies once. So with many calls in flight the ceiling
  * is what both processes do of that at the same time, and with one in flight what they do one after the other.
+ *
+ * And what do the same calls cost on the other wire, where connections are sealed instead of messages?
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { systemRandom } from '../../src/base/random.ts';
@@ -15,6 +17,7 @@ import { CURVES, type Curve } from '../../src/crypto/keys.ts';
 import { createNativeEngine } from '../../src/crypto/native-engine.ts';
 import { createPortableEngine } from '../../src/crypto/portable-engine.ts';
 import { Echo, Echoed } from '../../src/p2p/built-in-services.ts';
+import type { Wire } from '../../src/p2p/node-options.ts';
 import { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
 import type { Remote } from '../../src/p2p/remote.ts';
 import { type BenchOptions, type BenchTable, ratePerSecond, runTable, type Workload } from '../harness.ts';
@@ -23,6 +26,9 @@ import type { Order, Report } from './echo-node.ts';
 
 /** Calls of one round. */
 const CALLS = 6000;
+/** Calls of one round with {@link BULK_BYTES} each way, a few at a time. */
+const BULK_CALLS = 64;
+const BULK_BYTES = 1_048_576;
 /** Time of one round of a single operation, in ms. */
 const OPERATION_MS = 60;
 
@@ -30,8 +36,8 @@ class EchoProcess {
   readonly #child: ChildProcess;
   readonly #reports: ((report: Report) => void)[] = [];
 
-  constructor() {
-    this.#child = fork(new URL('./echo-node.js', import.meta.url), { stdio: 'inherit' });
+  constructor(wire: Wire) {
+    this.#child = fork(new URL('./echo-node.js', import.meta.url), [wire], { stdio: 'inherit' });
     this.#child.on('message', (report: Report) => this.#reports.shift()?.(report));
   }
 
@@ -58,14 +64,14 @@ interface Ends {
   stop(): Promise<void>;
 }
 
-async function connectEnds(): Promise<Ends> {
-  const other = new EchoProcess();
+async function connectEnds(wire: Wire): Promise<Ends> {
+  const other = new EchoProcess(wire);
   const first = await other.next();
   if (first.kind !== 'peer') throw new Error('the echo process did not say where it listens');
   const engine = defaultEngine();
   const messages = archethicMessages.extend([Echo, Echoed]) as unknown as MessageCatalog;
   const identity = engine.generateKeyPair(systemRandom);
-  const node = await NodeSupervisor.startLink({ identity, wire: 'archethic', messages, maxInFlight: 4096 });
+  const node = await NodeSupervisor.startLink({ identity, wire, messages, maxInFlight: 4096 });
   const remote = await node.connect(first.peer);
   await remote.connected();
   const stop = async (): Promise<void> => {
@@ -75,8 +81,8 @@ async function connectEnds(): Promise<Ends> {
   return { other, remote, operations: cryptoOperations(engine, 'ed25519'), stop };
 }
 
-async function echo(remote: Remote, count: number, inFlight: number): Promise<void> {
-  const bytes = new Uint8Array(PAYLOAD_BYTES).fill(7);
+async function echo(remote: Remote, count: number, inFlight: number, size: number = PAYLOAD_BYTES): Promise<void> {
+  const bytes = new Uint8Array(size).fill(7);
   let left = count;
   const caller = async (): Promise<void> => {
     while (left > 0) {
@@ -137,6 +143,37 @@ function callWorkloads(ends: Ends): Workload[] {
   return [calls(1), calls(64), calls(1024), cpu(1), cpu(64), cpu(1024)];
 }
 
+/** The same calls on both wires: the floor is wire archethic, whose messages are signed and sealed one by one. */
+function wireWorkloads(mconnection: Ends, archethic: Ends): Workload[] {
+  const calls = (inFlight: number): Workload => {
+    const rate = ({ remote }: Ends, scale: number): Promise<number> => {
+      const count = Math.ceil(CALLS * scale);
+      return ratePerSecond(count, () => echo(remote, count, inFlight));
+    };
+    return {
+      name: `wire_mconnection_echo_${inFlight}`,
+      unit: 'calls/s',
+      target: 'the floor is wire archethic',
+      floor: (scale) => rate(archethic, scale),
+      ours: (scale) => rate(mconnection, scale),
+    };
+  };
+  const bulk = async ({ remote }: Ends, scale: number): Promise<number> => {
+    const count = Math.ceil(BULK_CALLS * scale);
+    return (await ratePerSecond(count, () => echo(remote, count, 4, BULK_BYTES))) * (BULK_BYTES / 1e6);
+  };
+  return [
+    ...[1, 64, 1024].map(calls),
+    {
+      name: 'wire_mconnection_echo_1_mib',
+      unit: 'MB/s each way',
+      target: 'the floor is wire archethic',
+      floor: (scale) => bulk(archethic, scale),
+      ours: (scale) => bulk(mconnection, scale),
+    },
+  ];
+}
+
 function operationWorkloads(engine: CryptoEngine, curve: Curve): Workload[] {
   const operations = cryptoOperations(engine, curve);
   return (['sign', 'verify', 'seal', 'open'] as const).map((name) => ({
@@ -158,12 +195,17 @@ function operationWorkloads(engine: CryptoEngine, curve: Curve): Workload[] {
 
 /** Runs the wire workloads: calls between two processes, and the operations of each engine on each curve. */
 export async function wireBench(options: BenchOptions = {}): Promise<BenchTable> {
-  const ends = await connectEnds();
+  const [ends, mconnection] = [await connectEnds('archethic'), await connectEnds('mconnection')];
   try {
     const engines = [createNativeEngine(), createPortableEngine()].filter((engine) => engine !== undefined);
     const operations = engines.flatMap((engine) => CURVES.flatMap((curve) => operationWorkloads(engine, curve)));
-    return await runTable('wire', [...callWorkloads(ends), ...operations], options);
+    return await runTable(
+      'wire',
+      [...callWorkloads(ends), ...wireWorkloads(mconnection, ends), ...operations],
+      options,
+    );
   } finally {
     await ends.stop();
+    await mconnection.stop();
   }
 }
