@@ -7,12 +7,18 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { BENCH_USAGE, type BenchArguments, parseBenchArguments } from './arguments.ts';
 import { type BenchOptions, type BenchTable, formatRow } from './harness.ts';
+import { handshakeBench } from './net/handshake.bench.ts';
 import { otpBench } from './process/otp.bench.ts';
 import { processBench } from './process/process.bench.ts';
 import { findRivals } from './rivals/rivals.ts';
 import { wireBench } from './wire/wire.bench.ts';
 
-const TABLES: readonly ((options: BenchOptions) => Promise<BenchTable>)[] = [processBench, otpBench, wireBench];
+const TABLES: readonly ((options: BenchOptions) => Promise<BenchTable>)[] = [
+  processBench,
+  otpBench,
+  wireBench,
+  handshakeBench,
+];
 
 function argumentsOf(): BenchArguments {
   try {

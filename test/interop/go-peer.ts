@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { defaultEngine } from '../../src/crypto/default-engine.ts';
+import type { CryptoEngine } from '../../src/crypto/engine.ts';
 import type { ChannelDescriptor } from '../../src/net/channel-descriptor.ts';
 import { parseNetAddress } from '../../src/net/net-address.ts';
 import { secretConnection } from '../../src/net/secret-connection.ts';
@@ -43,6 +44,8 @@ export interface GoOptions {
   readonly bulkDelay?: string;
   readonly ping?: string;
   readonly pong?: string;
+  /** Handshakes only: what follows one is read and dropped. Default false. */
+  readonly handshakesOnly?: boolean;
 }
 
 /**
@@ -62,7 +65,8 @@ function flags(options: GoOptions): string[] {
     ['-ping', options.ping],
     ['-pong', options.pong],
   ];
-  return given.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
+  const texts = given.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
+  return options.handshakesOnly === true ? [...texts, '-handshakes'] : texts;
 }
 
 /** A Go peer that listens; it ends with this process, or with `stop`. */
@@ -93,8 +97,7 @@ export class GoPeer {
   }
 
   /** Dials it and does the handshake. */
-  async connect(): Promise<SecretStream> {
-    const engine = defaultEngine();
+  async connect(engine: CryptoEngine = defaultEngine()): Promise<SecretStream> {
     const stream = await new TcpTransport().dial(parseNetAddress(this.address), { timeoutMs: 5000 });
     return secretConnection(stream, {
       clock: systemClock,

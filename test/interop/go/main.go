@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sort"
@@ -33,8 +34,8 @@ const (
 var (
 	listen    = flag.String("listen", "", "serve at this address")
 	dial      = flag.String("dial", "", "be a client of this address")
-	test      = flag.String("test", "echo", "echo, bulk or probe")
-	inFlight  = flag.Int("in-flight", 1, "echo: messages in flight")
+	test      = flag.String("test", "echo", "echo, bulk, probe or handshake")
+	inFlight  = flag.Int("in-flight", 1, "echo: messages in flight; handshake: connections being made at once")
 	size      = flag.Int("size", 65536, "bulk: bytes a message")
 	seconds   = flag.Float64("seconds", 2, "duration of the workload")
 	flush     = flag.Duration("flush", 0, "flush throttle")
@@ -42,6 +43,7 @@ var (
 	bulkDelay = flag.Duration("bulk-delay", 0, "time that the handler of a bulk message sleeps")
 	pingEvery = flag.Duration("ping", time.Minute, "ping interval")
 	pongIn    = flag.Duration("pong", 45*time.Second, "pong timeout")
+	only      = flag.Bool("handshakes", false, "serve: handshakes only, what follows is read and dropped")
 )
 
 func descriptors() []*conn.ChannelDescriptor {
@@ -82,6 +84,11 @@ type counts struct {
 func serveOne(c net.Conn, key ed25519.PrivKey) {
 	s := secret(c, key)
 	if s == nil {
+		return
+	}
+	if *only {
+		_, _ = io.Copy(io.Discard, s)
+		s.Close()
 		return
 	}
 	var m *conn.MConnection
@@ -170,7 +177,47 @@ func percentiles(r *result, rtts []float64) {
 	r.P50Ms, r.P99Ms = rtts[len(rtts)/2], rtts[len(rtts)*99/100]
 }
 
+// Connections made and given up, by inFlight of us at once.
+func handshakes() {
+	key := ed25519.GenPrivKey()
+	cpu := cpuSeconds()
+	begin := time.Now()
+	end := begin.Add(time.Duration(*seconds * float64(time.Second)))
+	var done int64
+	var wg sync.WaitGroup
+	for i := 0; i < *inFlight; i++ {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for time.Now().Before(end) {
+				c, err := net.Dial("tcp", *dial)
+				if err != nil {
+					fmt.Fprintln(os.Stderr, err)
+					os.Exit(1)
+				}
+				s := secret(c, key)
+				if s == nil {
+					os.Exit(1)
+				}
+				s.Close()
+				atomic.AddInt64(&done, 1)
+			}
+		}()
+	}
+	wg.Wait()
+	printResult(result{PerSecond: float64(done) / time.Since(begin).Seconds(), CPUSeconds: cpuSeconds() - cpu})
+}
+
+func printResult(out result) {
+	line, _ := json.Marshal(out)
+	fmt.Println(string(line))
+}
+
 func client() {
+	if *test == "handshake" {
+		handshakes()
+		return
+	}
 	c, err := net.Dial("tcp", *dial)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -251,8 +298,7 @@ func client() {
 		go wg.Wait()
 	}
 	out.CPUSeconds = cpuSeconds() - cpu
-	line, _ := json.Marshal(out)
-	fmt.Println(string(line))
+	printResult(out)
 	os.Exit(0)
 }
 
