@@ -4,11 +4,10 @@
  * One process keeps the groups of one scope. A process may be in many groups, and in one more than once; it leaves all when
  * it ends.
  */
-import { GenServer, type StartOptions, startServer } from './gen-server.ts';
-import type { Down, MonitorRef, Pid } from './pid.ts';
+import type { StartOptions } from './gen-server.ts';
+import type { Pid } from './pid.ts';
 import { asProcess, send } from './process.ts';
-import type { Info, Protocol } from './protocol.ts';
-import { type NoReply, noreply } from './results.ts';
+import { startTableServer } from './table-server.ts';
 
 /** What a watcher of groups gets. */
 export interface GroupEvent<G = unknown> {
@@ -17,45 +16,22 @@ export interface GroupEvent<G = unknown> {
   readonly pids: readonly Pid[];
 }
 
-interface State {
-  ended: (pid: Pid) => void;
-}
-
-interface GroupsProtocol extends Protocol {
-  info: never;
-}
-
-class GroupsServer extends GenServer<State, GroupsProtocol, [state: State]> {
-  override get moduleName(): string {
-    return 'ProcessGroups';
-  }
-
-  init(state: State): State {
-    return state;
-  }
-
-  override handleInfo(message: Info<GroupsProtocol>, state: State): NoReply<State> {
-    if (message.type === 'down') state.ended((message as Down).pid);
-    return noreply(state);
-  }
-}
-
 /** The groups of one scope. */
 export class ProcessGroups<G = string> {
   readonly pid: Pid;
   readonly #groups = new Map<G, Pid[]>();
-  readonly #monitors = new Map<Pid, MonitorRef>();
+  readonly #monitored = new Set<Pid>();
   readonly #watchers = new Map<Pid, G | undefined>();
 
-  private constructor(pid: Pid, state: State) {
+  private constructor(pid: Pid) {
     this.pid = pid;
-    state.ended = (ended) => this.#forget(ended);
   }
 
   /** Starts a scope linked to the process that calls. @throws ActorError as `startServer`. */
   static async startLink<G = string>(options: StartOptions = {}): Promise<ProcessGroups<G>> {
-    const state: State = { ended: () => {} };
-    return new ProcessGroups<G>(await startServer(GroupsServer, [state], options), state);
+    const server = await startTableServer('ProcessGroups', options, (pid) => groups.#forget(pid));
+    const groups = new ProcessGroups<G>(server);
+    return groups;
   }
 
   /** Puts living processes into `group`; dead ones are left out. */
@@ -66,21 +42,23 @@ export class ProcessGroups<G = string> {
     this.#groups.set(group, members);
     for (const pid of living) {
       members.push(pid);
-      if (!this.#monitors.has(pid)) this.#monitors.set(pid, asProcess(this.pid).monitor(pid));
+      this.#monitor(pid);
     }
     this.#tell('join', group, living);
   }
 
   /** Takes processes out of `group`, each as often as it is given. @returns false when none was in it. */
   leave(group: G, ...pids: readonly Pid[]): boolean {
+    return this.#leave(group, pids);
+  }
+
+  #leave(group: G, pids: readonly Pid[]): boolean {
     const members = this.#groups.get(group) ?? [];
-    const left: Pid[] = [];
-    for (const pid of pids) {
+    const left = pids.filter((pid) => {
       const index = members.indexOf(pid);
-      if (index < 0) continue;
-      members.splice(index, 1);
-      left.push(pid);
-    }
+      if (index >= 0) members.splice(index, 1);
+      return index >= 0;
+    });
     if (members.length === 0) this.#groups.delete(group);
     if (left.length > 0) this.#tell('leave', group, left);
     return left.length > 0;
@@ -103,7 +81,7 @@ export class ProcessGroups<G = string> {
    */
   watch(watcher: Pid, group?: G): readonly Pid[] {
     this.#watchers.set(watcher, group);
-    if (!this.#monitors.has(watcher)) this.#monitors.set(watcher, asProcess(this.pid).monitor(watcher));
+    this.#monitor(watcher);
     return group === undefined ? [] : this.members(group);
   }
 
@@ -112,16 +90,16 @@ export class ProcessGroups<G = string> {
     this.#watchers.delete(watcher);
   }
 
+  #monitor(pid: Pid): void {
+    if (!this.#monitored.has(pid)) asProcess(this.pid).monitor(pid);
+    this.#monitored.add(pid);
+  }
+
   #forget(ended: Pid): void {
-    this.#monitors.delete(ended);
+    this.#monitored.delete(ended);
     this.#watchers.delete(ended);
     for (const [group, members] of this.#groups) {
-      const rest = members.filter((pid) => pid !== ended);
-      if (rest.length === members.length) continue;
-      if (rest.length === 0) this.#groups.delete(group);
-      else this.#groups.set(group, rest);
-      this.#tell(
-        'leave',
+      this.#leave(
         group,
         members.filter((pid) => pid === ended),
       );

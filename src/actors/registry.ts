@@ -6,15 +6,16 @@
  * be registered by any other, unregistering costs O(1) whatever else the owner has, the end of a registry does not end
  * who is registered, and listeners hear of crashes.
  */
+import { checkOneOf } from '../base/errors.ts';
 import { ActorError } from './errors.ts';
 import type { ExitReason } from './exit-reason.ts';
-import { GenServer, type StartOptions, startServer } from './gen-server.ts';
+import type { StartOptions } from './gen-server.ts';
 import type { Via } from './names.ts';
-import type { Down, Pid } from './pid.ts';
+import type { Pid } from './pid.ts';
 import { asProcess, send } from './process.ts';
-import type { Info, MaybePromise, Protocol } from './protocol.ts';
+import type { MaybePromise } from './protocol.ts';
 import { matchesPattern, type Pattern, type RegistryEntry, RegistryTable } from './registry-table.ts';
-import { type NoReply, noreply } from './results.ts';
+import { startTableServer } from './table-server.ts';
 
 export type { Pattern, RegistryEntry } from './registry-table.ts';
 
@@ -43,57 +44,31 @@ export type RegistryEvent<K = unknown, V = unknown> =
       readonly reason?: ExitReason;
     };
 
-interface RegistryProtocol extends Protocol {
-  info: never;
-}
-
-interface Hooks {
-  ownerEnded: (pid: Pid, reason: ExitReason) => void;
-}
-
-class RegistryServer extends GenServer<Hooks, RegistryProtocol, [hooks: Hooks]> {
-  override get moduleName(): string {
-    return 'Registry';
-  }
-
-  init(hooks: Hooks): Hooks {
-    return hooks;
-  }
-
-  override handleInfo(message: Info<RegistryProtocol>, hooks: Hooks): NoReply<Hooks> {
-    if (message.type === 'down') hooks.ownerEnded((message as Down).pid, (message as Down).reason);
-    return noreply(hooks);
-  }
-}
-
 /** See the top of this file. Keys compare as in a `Map`. */
 export class Registry<K, V = undefined> {
   /** The process that owns the table. */
   readonly pid: Pid;
   /** Whether a key has one entry or many. */
   readonly keysMode: 'unique' | 'duplicate';
-  readonly #table: RegistryTable<K, V>;
+  readonly #table = new RegistryTable<K, V>();
   readonly #listeners: readonly Pid[];
   readonly #meta = new Map<unknown, unknown>();
 
-  private constructor(pid: Pid, options: RegistryOptions, hooks: Hooks) {
+  private constructor(pid: Pid, { keys = 'unique', listeners = [] }: RegistryOptions) {
     this.pid = pid;
-    this.keysMode = options.keys ?? 'unique';
-    this.#listeners = options.listeners ?? [];
-    this.#table = new RegistryTable<K, V>();
-    hooks.ownerEnded = (ended, reason) => {
-      for (const { key } of this.#table.removeOwner(ended)) this.#tellGone(key, ended, { reason });
-    };
+    this.keysMode = keys;
+    this.#listeners = listeners;
     asProcess(pid).onExit(() => this.#table.clear());
   }
 
   /** Starts a registry linked to the process that calls. @throws ActorError as `startServer`; RangeError for `keys`. */
   static async startLink<K, V = undefined>(options: RegistryOptions = {}): Promise<Registry<K, V>> {
-    if (options.keys !== undefined && options.keys !== 'unique' && options.keys !== 'duplicate') {
-      throw new RangeError(`option keys is ${String(options.keys)}: expected unique or duplicate`);
-    }
-    const hooks: Hooks = { ownerEnded: () => {} };
-    return new Registry<K, V>(await startServer(RegistryServer, [hooks], options), options, hooks);
+    checkOneOf('keys', options.keys ?? 'unique', ['unique', 'duplicate']);
+    const server = await startTableServer('Registry', options, (pid, reason) => {
+      for (const { key } of registry.#table.removeOwner(pid)) registry.#tell('unregister', key, pid, { reason });
+    });
+    const registry = new Registry<K, V>(server, options);
+    return registry;
   }
 
   /**
@@ -103,19 +78,16 @@ export class Registry<K, V = undefined> {
    * registry or `pid` is dead.
    */
   register(key: K, pid: Pid, value: V): void {
-    if (!this.pid.isAlive) throw new ActorError('NOPROC', `${this.pid.label} is not running`, { reason: 'noproc' });
-    if (!pid.isAlive)
-      throw new ActorError('NOPROC', `${pid.label} has ended and cannot own a key`, { reason: 'noproc' });
-    if (this.keysMode === 'unique') {
-      const taken = this.lookup(key);
-      if (taken !== undefined) {
-        throw new ActorError('ALREADY_REGISTERED', `key is registered by ${taken.pid.label}`, { reason: taken.pid });
-      }
+    for (const needed of [this.pid, pid]) {
+      if (needed.isAlive) continue;
+      throw new ActorError('NOPROC', `${needed.label} is not running: no key can be registered`, { reason: 'noproc' });
+    }
+    const taken = this.keysMode === 'unique' ? this.whereis(key) : undefined;
+    if (taken !== undefined) {
+      throw new ActorError('ALREADY_REGISTERED', `key is registered by ${taken.label}`, { reason: taken });
     }
     this.#table.add(key, pid, value, () => asProcess(this.pid).monitor(pid));
-    for (const listener of this.#listeners) {
-      send(listener, { type: 'register', registry: this, key, pid, value } satisfies RegistryEvent<K, V>);
-    }
+    this.#tell('register', key, pid, { value });
   }
 
   /** Takes every entry of `pid` under `key` back. @returns whether it had one. */
@@ -132,27 +104,32 @@ export class Registry<K, V = undefined> {
     const removed = this.#table.remove(key, pid, passes);
     const monitor = this.#table.releaseOwner(pid);
     if (monitor !== undefined) asProcess(this.pid).demonitor(monitor, { flush: true });
-    if (removed.length > 0) this.#tellGone(key, pid, {});
+    if (removed.length > 0) this.#tell('unregister', key, pid, {});
     return removed.length > 0;
   }
 
-  #tellGone(key: K, pid: Pid, why: { readonly reason?: ExitReason }): void {
-    for (const listener of this.#listeners) {
-      send(listener, { type: 'unregister', registry: this, key, pid, ...why } satisfies RegistryEvent<K, V>);
-    }
+  #tell(
+    type: RegistryEvent['type'],
+    key: K,
+    pid: Pid,
+    more: { readonly value?: V; readonly reason?: ExitReason },
+  ): void {
+    for (const listener of this.#listeners) send(listener, { type, registry: this, key, pid, ...more });
+  }
+
+  #needUnique(what: string): void {
+    if (this.keysMode === 'duplicate') throw new TypeError(`${what} needs unique keys`);
   }
 
   /** The living owner of `key` and its value, or `undefined`; with duplicate keys the oldest. */
   lookup(key: K): RegistryEntry<K, V> | undefined {
-    const slots = this.#table.slots.get(key);
-    if (slots === undefined) return undefined;
-    for (const { entry } of slots) if (entry.pid.isAlive) return entry;
+    for (const entry of this.#table.entries.get(key) ?? []) if (entry.pid.isAlive) return entry;
     return undefined;
   }
 
   /** Every entry of `key` with a living owner, in order of registration. */
   lookupAll(key: K): RegistryEntry<K, V>[] {
-    return this.#table.live(key).map((slot) => slot.entry);
+    return [...(this.#table.entries.get(key) ?? [])].filter((entry) => entry.pid.isAlive);
   }
 
   /** The pid that has `key`, or `undefined`. */
@@ -167,13 +144,12 @@ export class Registry<K, V = undefined> {
    * @throws TypeError for a registry with duplicate keys.
    */
   updateValue(key: K, pid: Pid, change: (value: V) => V): { readonly new: V; readonly old: V } | undefined {
-    if (this.keysMode === 'duplicate') throw new TypeError('updateValue needs unique keys');
-    const slot = this.#table.live(key)[0];
-    if (slot?.entry.pid !== pid) return undefined;
-    const old = slot.entry.value;
-    const value = change(old);
-    slot.entry = { key, pid, value };
-    return { new: value, old };
+    this.#needUnique('updateValue');
+    const entry = this.lookup(key);
+    if (entry?.pid !== pid) return undefined;
+    const value = change(entry.value);
+    this.#table.replace(entry, value);
+    return { new: value, old: entry.value };
   }
 
   /** Calls `run`, in the turn of the caller, with the entries of `key`; not at all when there is none. */
@@ -199,19 +175,13 @@ export class Registry<K, V = undefined> {
 
   /** Every registration with a living owner. O(n). */
   entries(): RegistryEntry<K, V>[] {
-    const list: RegistryEntry<K, V>[] = [];
-    for (const slots of this.#table.slots.values()) {
-      for (const { entry } of slots) if (entry.pid.isAlive) list.push(entry);
-    }
-    return list;
+    return [...this.#table.entries.keys()].flatMap((key) => this.lookupAll(key));
   }
 
   /** Keys of `pid`, in order of registration; once for each entry. */
   keys(pid: Pid): K[] {
-    if (!pid.isAlive) return [];
-    const list: K[] = [];
-    for (const [key, slots] of this.#table.owners.get(pid)?.slots ?? []) for (const _ of slots) list.push(key);
-    return list;
+    const own = pid.isAlive ? this.#table.owners.get(pid)?.entries.values() : undefined;
+    return [...(own ?? [])].flatMap((entries) => [...entries].map((entry) => entry.key));
   }
 
   /** Values that `pid` has under `key`. */
@@ -245,10 +215,7 @@ export class Registry<K, V = undefined> {
   async lock<T>(key: K, body: () => MaybePromise<T>): Promise<T> {
     const before = this.#table.locks.get(key) ?? Promise.resolve();
     const mine = before.then(body, body);
-    const settled = mine.then(
-      () => {},
-      () => {},
-    );
+    const settled = mine.catch(() => {});
     this.#table.locks.set(key, settled);
     try {
       return await mine;
@@ -263,7 +230,7 @@ export class Registry<K, V = undefined> {
    * @throws TypeError for a registry with duplicate keys.
    */
   via(key: K, ...value: undefined extends V ? [value?: V] : [value: V]): Via {
-    if (this.keysMode === 'duplicate') throw new TypeError('a via needs a registry with unique keys');
+    this.#needUnique('a via');
     return {
       registerName: (pid) => this.register(key, pid, value[0] as V),
       unregisterName: (pid) => {
