@@ -206,8 +206,12 @@ function write(
   network: string,
   files: { readonly out: string | undefined; readonly dot: string | undefined },
 ): void {
+  const roundMs = (ms: number | undefined): number | undefined =>
+    ms === undefined ? ms : Math.round(ms * 1000) / 1000;
   const nodes = topology.nodes.map(({ info, ...node }) => ({
     ...node,
+    connectMs: roundMs(node.connectMs),
+    answerMs: roundMs(node.answerMs),
     info: info === undefined ? null : plainNodeInfo(info),
   }));
   const json = `${JSON.stringify({ network, ...topology, nodes }, null, 2)}\n`;

@@ -1,7 +1,7 @@
 /** `genmesh peer`: joins a running CometBFT chain as an ordinary peer and prints what it sees as it comes. */
 import { CodedError, describeReason } from '../base/errors.ts';
 import { createLogger } from '../base/logger.ts';
-import { formatHostPort, formatNodeAddress, type NodeAddress, parseNodeAddress } from '../codec/cometbft-address.ts';
+import { formatHostPort, type NodeAddress, parseNodeAddress } from '../codec/cometbft-address.ts';
 import { CodecError } from '../codec/errors.ts';
 import type { KeyPair } from '../crypto/keys.ts';
 import { Switch } from '../p2p/switch.ts';
@@ -10,7 +10,7 @@ import { type Command, command, EXIT_OK, flag, number, text, usage } from './com
 import { CliError } from './errors.ts';
 import { LineOutput } from './line-output.ts';
 import { readNodeKeyFile } from './node-key-file.ts';
-import { joinFailure } from './peer-failure.ts';
+import { failureText, joinFailure } from './peer-failure.ts';
 import { formatSighting, type Sighting, sightingToJson } from './peer-sighting.ts';
 import { WATCH_RTT_INTERVAL_MS, watchReactor } from './peer-watch.ts';
 import type { Shell, StopCause } from './shell.ts';
@@ -94,7 +94,7 @@ async function watch(shell: Shell, setup: WatchSetup): Promise<number> {
   const say = (sighting: Sighting): void => output.write(format(sighting));
   const node = await startSwitch(shell, setup, say);
   try {
-    tellConnections(node, say);
+    tellConnections(node, setup, say);
     const joined = node.dialPeer(address, { isPersistent: true });
     joined.catch(() => {}); // when the end comes first
     const broken = new Promise<never>((_, reject) => {
@@ -145,14 +145,19 @@ async function startSwitch(shell: Shell, setup: WatchSetup, onSighting: (sightin
   }
 }
 
-function tellConnections(node: Switch, say: (sighting: Sighting) => void): void {
+function tellConnections(node: Switch, { network }: WatchSetup, say: (sighting: Sighting) => void): void {
   node.on('peerAdded', ({ peer }) => {
     const { id, nodeInfo, socketAddress } = peer;
     say({ event: 'connected', id, address: socketAddress, nodeInfo });
   });
   node.on('peerRemoved', ({ peer, reason }) => {
     if (reason.code === 'STOPPED') return;
-    say({ event: 'disconnected', id: peer.id, code: reason.code, reason: reason.message });
+    say({
+      event: 'disconnected',
+      id: peer.id,
+      code: reason.code,
+      reason: reason.message.replace(`peer ${peer.id}: `, ''),
+    });
   });
   let wasConnected = false;
   node.on('peerAdded', () => {
@@ -161,7 +166,6 @@ function tellConnections(node: Switch, say: (sighting: Sighting) => void): void 
   node.on('dialFailed', ({ address, error, retryInMs }) => {
     // The first dial is the command's own answer.
     if (!wasConnected || retryInMs === undefined) return;
-    const reason = `${formatNodeAddress(address)}: ${error.message}`;
-    say({ event: 'retry', code: error.code, reason, inMs: retryInMs });
+    say({ event: 'retry', code: error.code, reason: failureText(error, address, network), inMs: retryInMs });
   });
 }

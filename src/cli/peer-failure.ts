@@ -7,8 +7,13 @@ import { plainText } from './peer-sighting.ts';
 
 /** The line for a peer that could not be joined. */
 export function joinFailure(error: SwitchError, address: NodeAddress, network: string): CliError {
-  const why = REASONS[error.code]?.(error, address, network) ?? plainText(error.message);
+  const why = failureText(error, address, network);
   return new CliError('CALL_FAILED', `cannot join ${formatHostPort(address)}: ${why}`, { cause: error });
+}
+
+/** Why a dial led to no peer, and what to do. */
+export function failureText(error: SwitchError, address: NodeAddress, network: string): string {
+  return REASONS[error.code]?.(error, address, network) ?? plainText(error.message);
 }
 
 type Reason = (error: SwitchError, address: NodeAddress, network: string) => string;

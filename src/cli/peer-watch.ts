@@ -146,6 +146,11 @@ function upperHex(bytes: Uint8Array): string {
   return bytesToHex(bytes).toUpperCase();
 }
 
+/** To the microsecond: what is beyond is an artefact of the arithmetic. */
+function roundMs(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
 /** One peer and what was seen of it. */
 class PeerWatch {
   readonly #peer: Peer;
@@ -153,6 +158,7 @@ class PeerWatch {
   readonly #options: WatchOptions;
   #askedMs = Number.NEGATIVE_INFINITY;
   #pongCount = 0;
+  #lastStatus: string | undefined;
   /** The newest block asked for or shown, the one waited for, and since when. */
   #blockHeight = 0;
   #wantedHeight: number | undefined;
@@ -176,7 +182,7 @@ class PeerWatch {
     const { rttMsLast: rttMs, rttMsMin, pongsReceived } = status ?? {};
     if (rttMs !== undefined && rttMsMin !== undefined && pongsReceived !== this.#pongCount) {
       this.#pongCount = pongsReceived ?? 0;
-      this.#options.onSighting({ event: 'rtt', rttMs, rttMsMin });
+      this.#options.onSighting({ event: 'rtt', rttMs: roundMs(rttMs), rttMsMin: roundMs(rttMsMin) });
     }
     if (this.#options.clock.monotonicMs() - this.#askedMs >= WATCH_PEX_INTERVAL_MS) this.ask();
   }
@@ -252,7 +258,7 @@ class PeerWatch {
         this.#peer.trySend(BlocksyncChannel, { type: 'no_block_response', height: message.height });
         return;
       case 'status_response':
-        this.#options.onSighting({ event: 'status', height: message.height, base: message.base });
+        this.#status(message.height, message.base);
         return;
       case 'no_block_response':
         if (message.height === this.#wantedHeight) this.#wantedHeight = undefined;
@@ -260,6 +266,14 @@ class PeerWatch {
       case 'block_response':
         this.#block(message.block);
     }
+  }
+
+  /** A node says it when asked, and by itself to who is new: shown once. */
+  #status(height: number, base: number): void {
+    const status = `${base} ${height}`;
+    if (status === this.#lastStatus) return;
+    this.#lastStatus = status;
+    this.#options.onSighting({ event: 'status', height, base });
   }
 
   #block(block: Block): void {

@@ -107,7 +107,8 @@ describe('genmesh peer', () => {
     const code = runProgram(['peer', address, '--network', 'stage'], shell);
     await shell.line(/^connected/m);
     await node.stop();
-    await shell.line(/^disconnected +[0-9a-f]{6}\.\.: /m);
+    await shell.line(/^disconnected +[0-9a-f]{6}\.\.: it closed the connection$/m);
+    await shell.line(/^retry +in \d+\.\d s: nobody listens there/m);
     shell.stop('SIGINT');
     expect(await code).toBe(0);
   });

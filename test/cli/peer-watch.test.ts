@@ -32,7 +32,7 @@ class FakePeer {
   }
 
   status(): object {
-    return { rttMsLast: 2, rttMsMin: 1, pongsReceived: this.pongsReceived };
+    return { rttMsLast: 2.0004, rttMsMin: 0.9996, pongsReceived: this.pongsReceived };
   }
 
   heightsAskedFor(): number[] {
@@ -188,6 +188,16 @@ describe('addresses', () => {
     await clock.advance(1);
     expect(asked()).toBe(2);
   });
+});
+
+test('how far a node is, is shown when it changes', () => {
+  for (const height of [7, 7, 8, 8]) receive(BlocksyncChannel, { type: 'status_response', height, base: 1 });
+  receive(BlocksyncChannel, { type: 'status_response', height: 8, base: 2 });
+  expect(seen).toEqual([
+    { event: 'status', height: 7, base: 1 },
+    { event: 'status', height: 8, base: 1 },
+    { event: 'status', height: 8, base: 2 },
+  ]);
 });
 
 test('a round trip is shown when there was one since the last look', async () => {
