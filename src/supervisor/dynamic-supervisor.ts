@@ -7,7 +7,7 @@
 import type { Child, ChildOptions, ChildSpec } from '../actors/child-spec.ts';
 import type { ExitReason } from '../actors/exit-reason.ts';
 import { type StartOptions, startServer } from '../actors/gen-server.ts';
-import type { Pid } from '../actors/process.ts';
+import { asProcess, type Pid } from '../actors/process.ts';
 import type { CallHandlers, MaybePromise } from '../actors/protocol.ts';
 import { reply } from '../actors/results.ts';
 import { checkInteger, checkOneOf } from '../base/errors.ts';
@@ -150,9 +150,9 @@ export class DynamicSupervisor extends SupervisorHandle {
     return (await ask(this.pid, 'startChild', spec)) as R;
   }
 
-  /** Stops a child and does not restart it. @throws SupervisorError `NOT_FOUND`. */
+  /** Stops a child and does not restart it. @throws SupervisorError `NOT_FOUND`; TypeError for what is no pid. */
   async terminateChild(pid: Pid): Promise<void> {
-    await ask(this.pid, 'terminateChild', pid);
+    await ask(this.pid, 'terminateChild', asProcess(pid));
   }
 
   /** Its children, running ones oldest first, then those being restarted. */

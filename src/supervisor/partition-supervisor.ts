@@ -5,7 +5,7 @@
 import type { Child, ChildOptions, ChildSpec } from '../actors/child-spec.ts';
 import type { StartOptions } from '../actors/gen-server.ts';
 import type { Via } from '../actors/names.ts';
-import { checkInteger, checkOneOf } from '../base/errors.ts';
+import { checkInteger, checkOneOf, isCodedError } from '../base/errors.ts';
 import type { ChildCounts, ChildInfo } from './child.ts';
 import { SupervisorError } from './errors.ts';
 import type { IntensityOptions } from './restart-intensity.ts';
@@ -26,7 +26,7 @@ export interface PartitionSupervisorOptions<A extends unknown[], R extends Child
   /** Arguments for every partition. */
   readonly args: A;
   /** Makes the arguments of one partition. Default: the same for all. */
-  readonly withArguments?: (args: A, partition: number) => A;
+  readonly withArguments?: (args: NoInfer<A>, partition: number) => NoInfer<A>;
   /** 1 to {@link PARTITIONS_MAX}. Default {@link PARTITIONS_DEFAULT}. */
   readonly partitions?: number;
   /** Default `one_for_one`. */
@@ -40,6 +40,7 @@ export class PartitionSupervisor<R extends Child = Child> extends SupervisorHand
   readonly #supervisor: Supervisor;
   readonly #specOf: (partition: number) => ChildSpec<string, R>;
   #partitions: number;
+  #resizing: Promise<void> = Promise.resolve();
 
   private constructor(supervisor: Supervisor, partitions: number, specOf: (partition: number) => ChildSpec<string, R>) {
     super(supervisor.pid);
@@ -106,18 +107,27 @@ export class PartitionSupervisor<R extends Child = Child> extends SupervisorHand
     return {
       registerName: refuse,
       unregisterName: () => {},
-      whereisName: () => this.whichChildren()[this.partitionOf(key)]?.pid,
+      whereisName: () => this.#supervisor.pidOf(String(this.partitionOf(key))),
       label: `${this.pid.label}:${String(key)}`,
     };
   }
 
-  /** Starts or stops partitions until there are `count`, 0 to {@link PARTITIONS_MAX}. Keys move. */
+  /** Starts or stops partitions until there are `count`, 0 to {@link PARTITIONS_MAX}, one resize after the other. Keys move. */
   async resize(count: number): Promise<void> {
     checkInteger('partitions', count, 0, PARTITIONS_MAX);
+    const mine = this.#resizing.then(() => this.#resize(count));
+    this.#resizing = mine.catch(() => {});
+    await mine;
+  }
+
+  async #resize(count: number): Promise<void> {
     for (; this.#partitions > count; this.#partitions -= 1) {
       const id = String(this.#partitions - 1);
-      await this.#supervisor.terminateChild(id);
-      await this.#supervisor.deleteChild(id);
+      // A temporary child is forgotten as it ends.
+      const stopped = this.#supervisor.terminateChild(id).then(() => this.#supervisor.deleteChild(id));
+      await stopped.catch((error) => {
+        if (!isCodedError(error, 'NOT_FOUND')) throw error;
+      });
     }
     for (; this.#partitions < count; this.#partitions += 1) {
       await this.#supervisor.startChild(this.#specOf(this.#partitions));

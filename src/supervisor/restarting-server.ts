@@ -5,6 +5,7 @@
 import type { Child } from '../actors/child-spec.ts';
 import { type ExitReason, isCleanExit } from '../actors/exit-reason.ts';
 import { GenServer } from '../actors/gen-server.ts';
+import { castMessage } from '../actors/message.ts';
 import { asProcess, type Exit, type Pid, type Process } from '../actors/process.ts';
 import type { CastHandlers, Info, MaybePromise, ServerRef } from '../actors/protocol.ts';
 import { type NoReply, noreply, type Reply, reply, type Stop, stop } from '../actors/results.ts';
@@ -34,8 +35,7 @@ export interface RestartingState<K> extends RestartLimits {
 /** @internal */
 export interface RestartingProtocol<C extends Record<string, (payload: never) => unknown>> {
   call: C;
-  cast: { retry(record: ChildRecord): void };
-  info: { readonly type: 'restart'; readonly record: ChildRecord };
+  cast: { retry(record: ChildRecord): void; restart(record: ChildRecord): void };
 }
 
 /** What a callback that concerns a child ends with. @internal */
@@ -95,13 +95,14 @@ export abstract class RestartingServer<
   // The protocol is open here, so the map is cast once.
   override readonly handleCast: CastHandlers<S, RestartingProtocol<C>> = {
     retry: (record: ChildRecord, state: S) => (record.isRestarting ? this.#restart(state, record) : noreply(state)),
+    // Not a plain message: anybody can send those.
+    restart: (record: ChildRecord, state: S) =>
+      record.isRestarting ? this.#startAgain(state, record) : noreply(state),
   } as never;
 
   override handleInfo(message: Info<RestartingProtocol<C>>, state: S): MaybePromise<Next<S>> {
-    const event = message as unknown as Info<RestartingProtocol<Record<never, never>>>;
-    if (event.type === 'restart' && event.record.isRestarting) return this.#startAgain(state, event.record);
-    const record = event.type === 'exit' ? this.takeChild(state, event.pid) : undefined;
-    return record === undefined ? noreply(state) : this.#ended(state, record, (event as Exit).reason);
+    const record = isExit(message) ? this.takeChild(state, message.pid) : undefined;
+    return record === undefined ? noreply(state) : this.#ended(state, record, (message as Exit).reason);
   }
 
   #ended(state: S, record: ChildRecord, reason: ExitReason): MaybePromise<Next<S>> {
@@ -128,7 +129,7 @@ export abstract class RestartingServer<
     }
     const pauseMs = backoff?.next(record, nowMs) ?? 0;
     if (pauseMs === 0) return this.#startAgain(state, record);
-    this.self.sendAfter({ type: 'restart', record }, pauseMs);
+    this.process.deliverAfter(castMessage('restart', record), pauseMs);
     return noreply(state);
   }
 
@@ -141,4 +142,10 @@ export abstract class RestartingServer<
       return noreply(state);
     });
   }
+}
+
+/** A supervisor gets stray messages of any shape, and must outlive them. */
+function isExit(message: unknown): message is Exit {
+  const { type, pid } = (message ?? {}) as Partial<Exit>;
+  return type === 'exit' && pid !== undefined;
 }

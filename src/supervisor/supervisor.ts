@@ -96,6 +96,11 @@ export class Supervisor<T extends readonly ChildSpec[] = readonly ChildSpec[]> e
     return record.child as Children<T>[I];
   }
 
+  /** The running process of that child. @internal */
+  pidOf(id: string): Pid | undefined {
+    return this.#state.children.get(id)?.process;
+  }
+
   /**
    * Starts one more child; waits until it is up.
    *
