@@ -26,7 +26,7 @@ export interface PartitionSupervisorOptions<A extends unknown[], R extends Child
   /** Arguments for every partition. */
   readonly args: A;
   /** Makes the arguments of one partition. Default: the same for all. */
-  readonly withArguments?: (args: NoInfer<A>, partition: number) => NoInfer<A>;
+  readonly withArguments?: (args: A, partition: number) => A;
   /** 1 to {@link PARTITIONS_MAX}. Default {@link PARTITIONS_DEFAULT}. */
   readonly partitions?: number;
   /** Default `one_for_one`. */
@@ -54,7 +54,7 @@ export class PartitionSupervisor<R extends Child = Child> extends SupervisorHand
    *
    * @throws RangeError or TypeError naming an option that is missing or out of range; ActorError as `Supervisor.startLink`.
    */
-  static async startLink<A extends unknown[], R extends Child>(
+  static async startLink<A extends unknown[] | [], R extends Child>(
     options: PartitionSupervisorOptions<A, R>,
   ): Promise<PartitionSupervisor<R>> {
     const { childSpec, args, withArguments, partitions: _partitions, ...rest } = options;
@@ -74,7 +74,7 @@ export class PartitionSupervisor<R extends Child = Child> extends SupervisorHand
   }
 
   /** How another supervisor starts one of these. */
-  static childSpec<const I extends string, A extends unknown[], R extends Child>(
+  static childSpec<const I extends string, A extends unknown[] | [], R extends Child>(
     id: I,
     options: PartitionSupervisorOptions<A, R> & ChildOptions,
   ): ChildSpec<I, PartitionSupervisor<R>> {
