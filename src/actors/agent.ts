@@ -6,6 +6,7 @@
  * await cache.update((map) => map.set('a', 1));
  * ```
  */
+import { type ChildOptions, type ChildSpec, handleSpec } from './child-spec.ts';
 import type { ExitReason } from './exit-reason.ts';
 import { GenServer, type StartOptions, startServer } from './gen-server.ts';
 import type { Pid } from './pid.ts';
@@ -64,6 +65,15 @@ export class Agent<S> {
   /** As {@link Agent.startLink}, without a link. */
   static start<S>(start: () => MaybePromise<S>, options: StartOptions = {}): Promise<Agent<S>> {
     return startServer(AgentServer, [start], options, false).then((server) => new Agent<S>(server));
+  }
+
+  /** How a supervisor starts one of these. */
+  static childSpec<const I extends string, S>(
+    id: I,
+    start: () => MaybePromise<S>,
+    options: StartOptions & ChildOptions = {},
+  ): ChildSpec<I, Agent<S>> {
+    return handleSpec(id, 'Agent', options, (given) => Agent.startLink(start, given));
   }
 
   /** What `read` makes of the state. @throws ActorError as `ServerRef.call`; `EXIT` with what `read` threw. */

@@ -47,3 +47,16 @@ export type ChildOptions = Pick<ChildSpec, 'restart' | 'shutdown' | 'type' | 'si
   /** Registered name of the process; default none. */
   readonly name?: Name;
 };
+
+const SAID = ['restart', 'shutdown', 'type', 'significant', 'modules'] as const;
+
+/** The spec of a child that is a handle on its process, made by `start` of `options` and the context. @internal */
+export function handleSpec<const I extends string, O extends ChildOptions, R extends Child>(
+  id: I,
+  module: string,
+  options: O,
+  start: (options: O & StartContext) => MaybePromise<R>,
+): ChildSpec<I, R> {
+  const said = Object.fromEntries(SAID.filter((field) => field in options).map((field) => [field, options[field]]));
+  return { modules: [module], ...said, id, start: ({ parent, system }) => start({ ...options, parent, system }) };
+}

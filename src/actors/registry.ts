@@ -7,14 +7,17 @@
  * who is registered, and listeners hear of crashes.
  */
 import { checkOneOf } from '../base/errors.ts';
+import { type ChildOptions, type ChildSpec, handleSpec } from './child-spec.ts';
+import { callable } from './client.ts';
 import { ActorError } from './errors.ts';
 import type { ExitReason } from './exit-reason.ts';
 import type { StartOptions } from './gen-server.ts';
-import type { Via } from './names.ts';
+import { type Via, whereis } from './names.ts';
 import type { Pid } from './pid.ts';
 import { asProcess, send } from './process.ts';
 import type { MaybePromise } from './protocol.ts';
 import { matchesPattern, type Pattern, type RegistryEntry, RegistryTable } from './registry-table.ts';
+import type { ActorSystem } from './system.ts';
 import { startTableServer } from './table-server.ts';
 
 export type { Pattern, RegistryEntry } from './registry-table.ts';
@@ -44,6 +47,8 @@ export type RegistryEvent<K = unknown, V = unknown> =
       readonly reason?: ExitReason;
     };
 
+const running = new WeakMap<Pid, Registry<unknown, unknown>>();
+
 /** See the top of this file. Keys compare as in a `Map`. */
 export class Registry<K, V = undefined> {
   /** The process that owns the table. */
@@ -68,7 +73,34 @@ export class Registry<K, V = undefined> {
       for (const { key } of registry.#table.removeOwner(pid)) registry.#tell('unregister', key, pid, { reason });
     });
     const registry = new Registry<K, V>(server, options);
+    running.set(server, registry as Registry<unknown, unknown>);
     return registry;
+  }
+
+  /** How a supervisor starts one of these. */
+  static childSpec<const I extends string, K, V = undefined>(
+    id: I,
+    options: RegistryOptions & ChildOptions = {},
+  ): ChildSpec<I, Registry<K, V>> {
+    return handleSpec(id, 'Registry', options, (given) => Registry.startLink<K, V>(given));
+  }
+
+  /**
+   * The running registry of that name: for who was not given it, as the children beside it in a tree.
+   *
+   * @param system - default: that of the process that runs.
+   * @throws ActorError `NOPROC` when no registry has that name.
+   */
+  static named<K, V = undefined>(name: string, system?: ActorSystem): Registry<K, V> {
+    const pid = whereis(name, system);
+    const registry = pid && running.get(pid);
+    if (registry === undefined) throw new ActorError('NOPROC', `no registry is named ${name}`, { reason: 'noproc' });
+    return registry as unknown as Registry<K, V>;
+  }
+
+  /** Stops it: every key is free. @throws ActorError as `ServerRef.stop`. */
+  stop(reason: ExitReason = 'normal', options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    return callable(this.pid).stop(reason, options);
   }
 
   /**

@@ -13,7 +13,7 @@ export async function startTableServer(
 ): Promise<Process> {
   const stay = (_: unknown, state: unknown): NoReply<unknown> => noreply(state);
   const handleInfo = (message: unknown, state: unknown): NoReply<unknown> => {
-    const { type, pid, reason } = message as Down;
+    const { type, pid, reason } = (message ?? {}) as Down;
     if (type === 'down') ended(pid, reason);
     return noreply(state);
   };

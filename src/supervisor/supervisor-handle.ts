@@ -1,5 +1,5 @@
 /** What one can do with any running supervisor, and how a supervisor above starts one. */
-import type { Child, ChildOptions, ChildSpec, StartContext } from '../actors/child-spec.ts';
+import { type Child, type ChildOptions, type ChildSpec, handleSpec, type StartContext } from '../actors/child-spec.ts';
 import { callable } from '../actors/client.ts';
 import type { ExitReason } from '../actors/exit-reason.ts';
 import type { Pid } from '../actors/process.ts';
@@ -33,14 +33,5 @@ export function supervisorSpec<const I extends string, O extends ChildOptions, R
   options: O,
   start: (options: O & StartContext) => MaybePromise<R>,
 ): ChildSpec<I, R> {
-  const { restart = 'permanent', shutdown = 'infinity', significant = false, modules = [module] } = options;
-  return {
-    id,
-    start: ({ parent, system }) => start({ ...options, parent, system }),
-    restart,
-    shutdown,
-    significant,
-    type: 'supervisor',
-    modules,
-  };
+  return { ...handleSpec(id, module, options, start), type: 'supervisor' };
 }
