@@ -31,9 +31,12 @@ export interface NodeLimits {
   readonly remotesMax: number;
   /** Patience of a dial, in ms. Default 4000. */
   readonly dialTimeoutMs: number;
-  /** Pause between heartbeats on an outbound connection, in ms. Default 10 000. */
+  /** Pause between heartbeats on an outbound connection, or pings on an MConnection, in ms. Default 10 000. */
   readonly heartbeatIntervalMs: number;
-  /** Heartbeats that may be unanswered; at the next one the connection is given up. Default 2. */
+  /**
+   * Heartbeats that may be unanswered; at the next one the connection is given up. Of an MConnection, how many times
+   * `heartbeatIntervalMs` a pong may take. Default 2.
+   */
   readonly heartbeatOutstandingMax: number;
   /** First pause before a new dial, in ms; doubles with each failure. Default 500. */
   readonly backoffBaseMs: number;
@@ -49,12 +52,12 @@ export interface NodeLimits {
   readonly writeTimeoutMs: number;
   /** Bytes that may wait in one connection to be written. Default 33 554 432. */
   readonly sendBufferBytesMax: number;
-  /** Largest frame accepted or sent, in bytes; a larger one ends the connection. Default 16 777 216. */
+  /** Largest frame accepted or sent on wire `archethic`, in bytes; a larger one ends the connection. Default 16 777 216. */
   readonly frameBytesMax: number;
   /**
    * The same for frames of accepted connections, whose senders are not known yet, and the longest request sent; with
    * `inboundConnectionsMax` it bounds the memory that strangers can take. Room for the longest transaction content upstream
-   * allows (3 145 728 bytes). Default 4 194 304.
+   * allows (3 145 728 bytes). On an MConnection the longest message either way. Default 4 194 304.
    */
   readonly inboundFrameBytesMax: number;
   /** Accepted connections at a time; one more is closed at once. Default 1024. */
@@ -64,13 +67,19 @@ export interface NodeLimits {
    * than a quarter of the room from one place.
    */
   readonly inboundPerHostMax: number;
-  /** An accepted connection on which no whole frame arrives for that long is closed, in ms; a heartbeat is a frame. Default 60 000. */
+  /**
+   * On wire `archethic`: an accepted connection on which no whole frame arrives for that long is closed, in ms; a heartbeat is
+   * a frame. Default 60 000.
+   */
   readonly inboundIdleTimeoutMs: number;
   /** Requests of one accepted connection in work at a time; then it is not read from until half are answered. Default 256. */
   readonly requestsPerConnectionMax: number;
   /** Patience with a service, in ms; then the requester gets an Error message. Default 5000. */
   readonly serviceTimeoutMs: number;
-  /** Heartbeats taken from one accepted connection within 10 s; one more closes it as a flood. Default 100. */
+  /**
+   * On wire `archethic`: heartbeats taken from one accepted connection within 10 s; one more closes it as a flood.
+   * Default 100.
+   */
   readonly heartbeatsPer10sMax: number;
   /** Nodes the directory remembers; beyond, the one heard of longest ago that is not connected is forgotten. Default 65 536. */
   readonly directoryCapacity: number;

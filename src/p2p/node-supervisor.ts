@@ -8,8 +8,9 @@
  * const pong = await remote.call(Ping, {});                      // 5 s by default
  * ```
  *
- * The tree below it, in start order, is stopped in reverse; when a table fails, what depends on it is restarted with it:
- * registry, directory, services, remotes, keeper, inbound, listener (`rest_for_one`).
+ * The tree below it, in start order, is stopped in reverse; when a table fails, what depends on it is restarted with it
+ * (`rest_for_one`): registry, directory, services, remotes, keeper, and the switch, or on wire `archethic` inbound and
+ * listener.
  */
 
 import { asProcess, type Pid } from '../actors/process.ts';
@@ -109,7 +110,7 @@ export class NodeSupervisor {
   }
 
   /**
-   * On the MConnection wire the switch that carries its connections: its peers, and ways to reach them on the channels of
+   * On wire `mconnection`, the default, the switch that carries its connections: its peers, and ways to reach them on the channels of
    * `reactors`. `undefined` on the other wire, and for a moment while it is restarted.
    */
   get switch(): SwitchHandle | undefined {

@@ -16,6 +16,11 @@ describe('README.md', () => {
     expect(readme.indexOf(first as string)).toBeLessThan(2500);
   });
 
+  test('shows a reactor in at most 25 lines', () => {
+    const program = programs.find((text) => text.includes('reactor('));
+    expect(program?.trimEnd().split('\n').length).toBeLessThanOrEqual(25);
+  });
+
   test.each(programs.map((program, index) => [index + 1, program] as const))(
     'program %i runs as pasted and prints what the page says',
     async (index, program) => {
