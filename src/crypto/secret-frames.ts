@@ -73,10 +73,23 @@ export class FrameSealer {
    */
   seal(data: Uint8Array): Uint8Array {
     const sealed = new Uint8Array(sealedFramesBytes(data.length));
-    for (let from = 0, to = 0; from < data.length; from += SECRET_FRAME_DATA_BYTES_MAX, to += SEALED_FRAME_BYTES) {
-      this.sealFrame(data.subarray(from, from + SECRET_FRAME_DATA_BYTES_MAX), sealed, to);
-    }
+    this.sealInto(data, sealed);
     return sealed;
+  }
+
+  /**
+   * Seals `data` as {@link FrameSealer.seal} does, at the beginning of `target`, which has room for
+   * {@link sealedFramesBytes} of it.
+   *
+   * @returns bytes written.
+   * @throws {@link CryptoError} as {@link FrameSealer.seal}.
+   */
+  sealInto(data: Uint8Array, target: Uint8Array): number {
+    let to = 0;
+    for (let from = 0; from < data.length; from += SECRET_FRAME_DATA_BYTES_MAX, to += SEALED_FRAME_BYTES) {
+      this.sealFrame(data.subarray(from, from + SECRET_FRAME_DATA_BYTES_MAX), target, to);
+    }
+    return to;
   }
 
   /**

@@ -125,11 +125,16 @@ export class BulkWindow {
     return this.#minRttMs;
   }
 
+  /** True while messages of one packet go out now and then. */
+  isShared(nowMs: number): boolean {
+    return nowMs - this.#smallMs < QUIET_MS;
+  }
+
   /** Un-ponged bytes allowed now; Infinity when switched off. */
   windowBytes(nowMs: number): number {
     const { windowBytes, windowBytesMax } = this.#options;
     if (windowBytes === 0) return Number.POSITIVE_INFINITY;
-    const base = nowMs - this.#smallMs < QUIET_MS ? windowBytes : windowBytes * QUIET_FACTOR;
+    const base = this.isShared(nowMs) ? windowBytes : windowBytes * QUIET_FACTOR;
     // A long way holds many bytes without any queue: 1.25 of what fills it, so that the rate can still grow.
     const wayBytes =
       this.#minRttMs >= LONG_WAY_MS && this.#bytesPerMs > 0 ? this.#bytesPerMs * this.#minRttMs * 1.25 : 0;

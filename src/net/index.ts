@@ -53,7 +53,7 @@ export {
   SEND_TIMEOUT_MS_MAX,
 } from './mconnection-options.ts';
 export { PONGS_OWED_MAX, SMALL_BUFFERED_BYTES_MAX } from './mconnection-sender.ts';
-export { TURN_BYTES_MAX } from './mconnection-slab.ts';
+export { TURN_BYTES_MAX, TURN_BYTES_SHARED_MAX } from './mconnection-slab.ts';
 export type { ChannelStatus, MConnectionStatus } from './mconnection-status.ts';
 export { MEMORY_WINDOW_BYTES } from './memory-pipe.ts';
 export {
@@ -92,4 +92,5 @@ export {
   STREAM_LINGER_MS,
   type Transport,
   type TransportListener,
+  type WriteMemory,
 } from './transport.ts';

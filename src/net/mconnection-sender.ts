@@ -14,7 +14,7 @@ import type { ChannelSender } from './channel-sender.ts';
 import { NetError } from './errors.ts';
 import { FlowRate } from './flow-rate.ts';
 import type { MConnectionSettings } from './mconnection-options.ts';
-import { PacketSlab, TURN_BYTES_MAX } from './mconnection-slab.ts';
+import { PacketSlab, TURN_BYTES_MAX, TURN_BYTES_SHARED_MAX } from './mconnection-slab.ts';
 import { PacketScheduler } from './packet-scheduler.ts';
 import { StallWatch } from './stall-watch.ts';
 import type { ByteStream } from './transport.ts';
@@ -82,6 +82,8 @@ export class MConnectionSender {
   #isRunning = false;
   #isFinishing = false;
   #isTurnArmed = false;
+  #isInChunk = false;
+  #isTurnWanted = false;
   #isCongested = false;
   #isPingDue = false;
   #pongsOwed = 0;
@@ -147,6 +149,25 @@ export class MConnectionSender {
     this.#clock.defer(this.#turn);
   }
 
+  /** A message was queued: asks for a turn, which while a chunk is read comes at its end. */
+  queued(): void {
+    if (this.#isInChunk) this.#isTurnWanted = true;
+    else this.wake();
+  }
+
+  /** Bytes of the peer are read from now on. */
+  chunkBegins(): void {
+    this.#isInChunk = true;
+  }
+
+  /** They are read: what handlers have queued meanwhile goes out in one turn, without a pause of the event loop before. */
+  chunkEnds(): void {
+    this.#isInChunk = false;
+    if (!this.#isTurnWanted) return;
+    this.#isTurnWanted = false;
+    if (this.#isRunning) this.#sendTurn();
+  }
+
   /** Writes now what the next turn would write. */
   flush(): void {
     if (this.#isRunning) this.#sendTurn();
@@ -209,13 +230,13 @@ export class MConnectionSender {
     const nowMs = this.#clock.monotonicMs();
     this.#scheduler.decayTo(nowMs);
     const windowBytes = this.#openTurn(nowMs);
-    const slab = this.#slab;
+    const turnBytes = this.window.isShared(nowMs) ? TURN_BYTES_SHARED_MAX : TURN_BYTES_MAX;
     let messageBytes = 0;
     let hasSmall = false;
     let isControlDone = false;
     let isMore = false;
     for (;;) {
-      if (messageBytes > 0 && slab.pendingBytes + this.#packetBytesMax > TURN_BYTES_MAX) {
+      if (messageBytes > 0 && messageBytes + this.#packetBytesMax > turnBytes) {
         isMore = true;
         break;
       }
@@ -228,6 +249,8 @@ export class MConnectionSender {
         isControlDone = true;
         this.window.messagesSent(hasSmall, nowMs);
         this.#writeControl(nowMs, windowBytes, false, hasSmall);
+        // Small messages leave before the time that it takes to seal this bulk.
+        if (hasSmall) this.#write(nowMs);
       }
       const isEndOfBulk = !isWhole && channel.isNextEof;
       if (isEndOfBulk && this.window.wantsPlainPing) this.#writeControl(nowMs, windowBytes, true, hasSmall);
@@ -238,9 +261,9 @@ export class MConnectionSender {
     this.window.messagesSent(hasSmall, nowMs);
     const isBlocked = this.#isWindowWait || this.#isEofWait;
     this.#writeControl(nowMs, windowBytes, isBlocked, hasSmall || !isMore);
-    this.rate.take(slab.pendingBytes, nowMs);
     this.pace.take(messageBytes, nowMs);
-    this.#write();
+    this.#write(nowMs);
+    this.#slab.clear();
     this.#closeTurn(nowMs, isMore);
   }
 
@@ -318,9 +341,10 @@ export class MConnectionSender {
     slab.end += CONTROL_PACKET_BYTES;
   }
 
-  #write(): void {
-    if (this.#slab.pendingBytes === 0) return;
-    const bytes = this.#slab.take();
+  #write(nowMs: number): void {
+    if (this.#slab.end === 0) return;
+    const bytes = this.#slab.take(this.#stream.writeMemory === 'copied');
+    this.rate.take(bytes.length, nowMs);
     const waitingBytes = this.#stream.bufferedBytes;
     try {
       if (!this.#stream.write(bytes)) this.#isCongested = true;

@@ -153,7 +153,7 @@ export class MConnection {
     if (this.#state !== 'running' && this.#state !== 'new') return CLOSED;
     if (!channel.isFull) {
       channel.push(bytes);
-      this.#sender.wake();
+      this.#sender.queued();
       return QUEUED;
     }
     return this.#waitForRoom(channel, bytes, options ?? {});
@@ -173,7 +173,7 @@ export class MConnection {
       return 'full';
     }
     channel.push(bytes);
-    this.#sender.wake();
+    this.#sender.queued();
     return 'queued';
   }
 
@@ -344,7 +344,11 @@ export class MConnection {
 
   #open(): void {
     this.#stream.open({
-      onData: (chunk) => this.#receiver.push(chunk),
+      onData: (chunk) => {
+        this.#sender.chunkBegins();
+        this.#receiver.push(chunk);
+        this.#sender.chunkEnds();
+      },
       onDrain: () => this.#sender.drained(),
       onClose: (reason) => this.#streamClosed(reason),
     });

@@ -5,10 +5,15 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { describeReason } from '../base/errors.ts';
-import type { FrameSealer } from '../crypto/secret-frames.ts';
+import { type FrameSealer, sealedFramesBytes } from '../crypto/secret-frames.ts';
 import { NetError } from './errors.ts';
 import type { SecretFrameReader } from './secret-frames.ts';
-import { type ByteStream, type ByteStreamHandlers, STREAM_HIGH_WATER_BYTES } from './transport.ts';
+import { type ByteStream, type ByteStreamHandlers, STREAM_HIGH_WATER_BYTES, type WriteMemory } from './transport.ts';
+
+/** Bytes of the memory in which all connections of the program seal, one write at a time. */
+const SCRATCH_BYTES = 66_816; // 64 frames of 1044 bytes
+
+let scratch: Uint8Array | undefined;
 
 /** A {@link ByteStream} of which is known who is at the other end. */
 export interface SecretStream extends ByteStream {
@@ -33,6 +38,8 @@ export class SealedStream implements SecretStream, ByteStreamHandlers {
   readonly remoteAddress: string;
   readonly localAddress: string;
   readonly remotePublicKey: Uint8Array;
+  /** What is written is sealed at once. */
+  readonly writeMemory: WriteMemory = 'copied';
   readonly #clock: Clock;
   readonly #inner: ByteStream;
   readonly #sealer: FrameSealer;
@@ -71,9 +78,17 @@ export class SealedStream implements SecretStream, ByteStreamHandlers {
       throw new NetError('CLOSED', `connection with ${this.remoteAddress} is closed`);
     }
     if (bytes.length === 0) return this.#inner.bufferedBytes < STREAM_HIGH_WATER_BYTES;
-    let sealed: Uint8Array;
+    const inner = this.#inner;
+    const sealedBytes = sealedFramesBytes(bytes.length);
+    // Not while something waits below: then the memory would not come back soon.
+    const isScratch =
+      sealedBytes <= SCRATCH_BYTES &&
+      inner.writeMemory !== undefined &&
+      (inner.bufferedBytes === 0 || inner.writeMemory === 'copied');
+    const target = isScratch ? (scratch ?? new Uint8Array(SCRATCH_BYTES)) : new Uint8Array(sealedBytes);
+    if (isScratch) scratch = undefined;
     try {
-      sealed = this.#sealer.seal(bytes);
+      this.#sealer.sealInto(bytes, target);
     } catch (cause) {
       const reason = new NetError('CLOSED', `connection with ${this.remoteAddress}: ${describeReason(cause)}`, {
         cause,
@@ -81,7 +96,9 @@ export class SealedStream implements SecretStream, ByteStreamHandlers {
       this.destroy(reason);
       throw reason;
     }
-    return this.#inner.write(sealed);
+    const hasRoom = inner.write(isScratch ? target.subarray(0, sealedBytes) : target);
+    if (isScratch && (inner.bufferedBytes === 0 || inner.writeMemory === 'copied')) scratch = target;
+    return hasRoom;
   }
 
   pause(): void {

@@ -17,6 +17,7 @@ import {
   STREAM_CLOSE_TIMEOUT_MS,
   STREAM_HIGH_WATER_BYTES,
   STREAM_LINGER_MS,
+  type WriteMemory,
 } from './transport.ts';
 
 /** Bytes handed to the socket at a time, and longest piece of one write: 64 KiB. */
@@ -72,6 +73,8 @@ export function tcpAddressText(host: string | undefined, port: number | undefine
 export class TcpStream implements ByteStream {
   readonly remoteAddress: string;
   readonly localAddress: string;
+  /** What the operating system takes at once, it copies. */
+  readonly writeMemory: WriteMemory = 'written';
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #onOver: () => void;
@@ -128,14 +131,16 @@ export class TcpStream implements ByteStream {
 
   write(bytes: Uint8Array): boolean {
     if (this.#phase !== 'open') throw new NetError('CLOSED', `connection with ${this.remoteAddress} is closed`);
+    if (this.#queue.length === 0 && bytes.length <= TCP_WRITE_WINDOW_BYTES && this.#hasSocketRoom) {
+      this.#socket.write(bytes, this.#onWritten);
+      return this.#isBelowHighWater();
+    }
     for (let offset = 0; offset < bytes.length; offset += TCP_WRITE_WINDOW_BYTES) {
       this.#queue.push(bytes.subarray(offset, offset + TCP_WRITE_WINDOW_BYTES));
     }
     this.#queuedBytes += bytes.length;
     this.#pump();
-    if (this.bufferedBytes < STREAM_HIGH_WATER_BYTES) return true;
-    this.#needsDrain = true;
-    return false;
+    return this.#isBelowHighWater();
   }
 
   pause(): void {
@@ -170,8 +175,18 @@ export class TcpStream implements ByteStream {
     this.#over();
   }
 
+  get #hasSocketRoom(): boolean {
+    return this.#socket.writableLength < TCP_WRITE_WINDOW_BYTES;
+  }
+
+  #isBelowHighWater(): boolean {
+    if (this.bufferedBytes < STREAM_HIGH_WATER_BYTES) return true;
+    this.#needsDrain = true;
+    return false;
+  }
+
   #pump(): void {
-    while (this.#queue.length > 0 && this.#socket.writableLength < TCP_WRITE_WINDOW_BYTES) {
+    while (this.#queue.length > 0 && this.#hasSocketRoom) {
       const piece = this.#queue.shift() as Uint8Array;
       this.#queuedBytes -= piece.length;
       this.#socket.write(piece, this.#onWritten);

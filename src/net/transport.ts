@@ -18,6 +18,12 @@ export const STREAM_LINGER_MS = 1_000;
 /** Highest `timeoutMs` of a dial: 1 hour. */
 export const DIAL_TIMEOUT_MS_MAX = 3_600_000;
 
+/**
+ * When memory given to a stream's `write` is the caller's again: `copied`, as soon as `write` has returned; `written`, as
+ * soon as nothing waits (`bufferedBytes` is 0).
+ */
+export type WriteMemory = 'copied' | 'written';
+
 /** What a stream tells its owner; never called from inside a call of the stream's own methods. */
 export interface ByteStreamHandlers {
   /** Bytes that arrived, in order, cut anywhere; at least one. The handler owns them. */
@@ -45,6 +51,8 @@ export interface ByteStream {
   readonly localAddress: string;
   /** Bytes written and not yet handed to the network. Unbounded by itself: the writer heeds `write`. */
   readonly bufferedBytes: number;
+  /** When memory given to `write` may be used again; undefined is never. */
+  readonly writeMemory?: WriteMemory;
   /**
    * Starts delivery; nothing is delivered before, and nothing before `open` has returned.
    *
@@ -52,7 +60,7 @@ export interface ByteStream {
    */
   open(handlers: ByteStreamHandlers): void;
   /**
-   * Queues `bytes`; their memory passes to the stream and must not be changed any more.
+   * Queues `bytes`; their memory passes to the stream and must not be changed any more, unless `writeMemory` says when.
    *
    * @returns false at {@link STREAM_HIGH_WATER_BYTES} waiting or more: the bytes are taken, wait for `onDrain`.
    * @throws {@link NetError} `CLOSED` after `close`, `destroy` or the end of the connection.
