@@ -3,7 +3,8 @@
  * the rate.
  */
 
-import { collectGarbage, percentile, type Rival, type Run, ratePerSecond } from '../harness.ts';
+import { collectGarbage, type Rival, type Run, ratePerSecond } from '../harness.ts';
+import { restartLatencies } from '../process/lifetimes.ts';
 import { latencies, RING_SIZE, runRing, SENDERS } from '../process/messages.ts';
 
 /** A reference to one of its actors, or to its system. */
@@ -229,19 +230,14 @@ async function restarts(servers: Servers): Promise<readonly number[]> {
     },
     onCrash: (_message, _error, context) => context.reset,
   });
-  const us = new Float64Array(300);
-  for (let i = 0; i < us.length; i += 1) {
-    const startMs = performance.now();
+  return restartLatencies(async () => {
     const up = new Promise<void>((resolve) => {
       onUp = resolve;
     });
     servers.nact.dispatch(server, { type: 'crash' } satisfies EchoMessage);
     await up;
     await servers.call(server, 'ping');
-    us[i] = (performance.now() - startMs) * 1000;
-  }
-  us.sort();
-  return [percentile(us, 0.5), percentile(us, 0.99)];
+  });
 }
 
 /** The workloads that make sense for it. */

@@ -3,7 +3,8 @@
  * has no calls, so a call is an event and a look at the snapshot: nothing is queued, awaited or timed.
  */
 import type { ActorRefFrom, TransitionActorLogic } from 'xstate';
-import { collectGarbage, percentile, type Rival, type Run, ratePerSecond } from '../harness.ts';
+import { collectGarbage, type Rival, type Run, ratePerSecond } from '../harness.ts';
+import { restartLatencies } from '../process/lifetimes.ts';
 
 /** What is used of xstate. */
 export type XState = typeof import('xstate');
@@ -60,18 +61,13 @@ function restarts({ createActor }: XState, logic: EchoLogic): Run {
       current = actor.start();
     };
     start();
-    const us = new Float64Array(300);
-    for (let i = 0; i < us.length; i += 1) {
-      const startMs = performance.now();
+    return restartLatencies(() => {
       const before = current!;
       before.send({ type: 'crash' });
       if (current! === before) throw new Error('the actor was not replaced');
       current!.send(PING);
       current!.getSnapshot();
-      us[i] = (performance.now() - startMs) * 1000;
-    }
-    us.sort();
-    return [percentile(us, 0.5), percentile(us, 0.99)];
+    });
   };
 }
 
