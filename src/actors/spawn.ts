@@ -9,10 +9,11 @@
  * ```
  */
 import { RingQueue } from '../base/ring-queue.ts';
+import { checkTimeout } from './callable-process.ts';
 import { ActorError } from './errors.ts';
 import { continueMessage, type Message, MessageKind } from './message.ts';
 import { systemHere } from './names.ts';
-import type { MonitorRef, Pid, Self } from './pid.ts';
+import type { Down, MonitorRef, Pid, Self } from './pid.ts';
 import { asProcess, currentProcess, Process } from './process.ts';
 import type { MaybePromise } from './protocol.ts';
 import { reportCrash } from './reports.ts';
@@ -24,7 +25,8 @@ export interface SpawnedSelf extends Self {
    * Takes the oldest message that `matches` (default: any); the others stay, in order. Exit signals of a trapping process
    * and `down` messages come as they do in a `handleInfo`. One receive at a time.
    *
-   * @throws ActorError `TIMEOUT` when none comes within `timeoutMs` (default: waits for ever), `EXIT` once it has ended.
+   * @throws ActorError `TIMEOUT` when none comes within `timeoutMs` (default: waits for ever), `EXIT` once it has ended;
+   * RangeError for a timeout that is none.
    */
   receive(matches?: (message: unknown) => boolean, options?: { readonly timeoutMs?: number }): Promise<unknown>;
   /** The oldest message that `matches`, at once, or `undefined`. */
@@ -106,6 +108,13 @@ export class FunctionProcess extends Process implements SpawnedSelf {
     }
   }
 
+  override demonitor(ref: MonitorRef, options: { readonly flush?: boolean } = {}): boolean {
+    if (options.flush === true) {
+      this.#inbox.filter((message) => (message as Partial<Down> | null | undefined)?.ref !== ref);
+    }
+    return super.demonitor(ref, options);
+  }
+
   take(matches: (message: unknown) => boolean = ANY): unknown {
     for (let i = 0; i < this.#inbox.length; i += 1) {
       const value = this.#inbox.at(i);
@@ -127,6 +136,8 @@ export class FunctionProcess extends Process implements SpawnedSelf {
     matches: (message: unknown) => boolean = ANY,
     options: { readonly timeoutMs?: number } = {},
   ): Promise<unknown> {
+    const { timeoutMs = Number.POSITIVE_INFINITY } = options;
+    checkTimeout(timeoutMs);
     if (this.#receiver !== undefined) throw new TypeError(`${this.label}: a receive is waiting already`);
     return new Promise((resolve, reject) => {
       const waiting = this.#inbox.toArray().some(matches);
@@ -138,9 +149,8 @@ export class FunctionProcess extends Process implements SpawnedSelf {
         reject(new ActorError('EXIT', `${this.label} has ended`, { reason: this.exitReason }));
         return;
       }
-      const { timeoutMs } = options;
       const timer =
-        timeoutMs === undefined
+        timeoutMs === Number.POSITIVE_INFINITY
           ? undefined
           : this.host.timers.add(timeoutMs, () => {
               this.#receiver = undefined;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Down } from '../../src/actors/pid.ts';
 import { asProcess, exit, send } from '../../src/actors/process.ts';
 import { spawn, spawnLink, spawnMonitor } from '../../src/actors/spawn.ts';
 import { callers, Task } from '../../src/actors/task.ts';
@@ -27,6 +28,29 @@ describe('a spawned function', () => {
     expect(isRun).toBe(true);
     expect(asProcess(good).exitReason).toBe('normal');
     expect(asProcess(bad).exitReason).toBe('thrown');
+  });
+
+  test('a receive refuses a timeout that is none', async () => {
+    const world = new World(undefined);
+    await world.run((self) => {
+      for (const timeoutMs of [-1, Number.NaN]) {
+        expect(() => self.receive(() => true, { timeoutMs })).toThrow(`timeoutMs is ${timeoutMs}`);
+      }
+      expect(world.test.clock.timerCount).toBe(0);
+    });
+  });
+
+  test('a demonitor with flush takes away the down that waits, and no other message', async () => {
+    const world = new World(undefined);
+    await world.run(async (self) => {
+      const [first, second] = [await world.script(), await world.script()];
+      const [ref, kept] = [self.monitor(first), self.monitor(second)];
+      for (const pid of [first, second]) exit(pid, 'gone', self);
+      send(self, null);
+      await pause(self, 5);
+      expect(self.demonitor(ref, { flush: true })).toBe(false);
+      expect(self.messages.map((m) => (m as Down | null)?.ref === kept)).toEqual([true, false]);
+    });
   });
 
   test('a receive that waits gets its message, gives up in time, or ends with the process', async () => {
