@@ -72,7 +72,7 @@ describe('a NodeInfo', () => {
     expect(messageOf({ ...INFO, channels })).toBe(count <= 16 ? 'valid' : 'NodeInfo: 17 channels, at most 16');
   });
 
-  test('says in its error which field is wrong', () => {
+  test('says in its error which field is wrong (node_info_test.go Validate)', () => {
     expect(messageOf({ ...INFO, moniker: 'nödé' })).toContain('moniker "nödé"');
     expect(messageOf({ ...INFO, moniker: 'm'.repeat(100) })).toBe('valid');
     expect(messageOf({ ...INFO, version: `${'v'.repeat(100)}\t` })).toContain(`version "${'v'.repeat(39)}…"`);

@@ -8,7 +8,7 @@ const keyPair = NATIVE.keyPairFromSeed(SEED);
 
 describe('node_key.json', () => {
   test.each(ENGINES.map((engine) => [engine.name, engine] as const))(
-    'comes back the same on the %s engine',
+    'comes back the same on the %s engine (key_test.go SaveAs, LoadOrGen)',
     (_n, engine) => {
       const read = parseNodeKey(engine, formatNodeKey(keyPair));
       expect(read.exportPrivateKey()).toEqual(keyPair.exportPrivateKey());

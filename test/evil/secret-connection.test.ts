@@ -36,7 +36,7 @@ const IDENTITY_SIGNATURE = hexToBytes(`01${'00'.repeat(63)}`);
 
 const honest = (peer: SecretPeer) => ({ type: 'ed25519', bytes: peer.key.publicKey.raw }) as const;
 
-describe('the first step, the ephemeral key', () => {
+describe('the first step, the ephemeral key (MakeSecretConnection)', () => {
   test('an honest peer gets through, so that the failures below are of their own making', async () => {
     const peer = await SecretPeer.meet();
     await peer.behave();
@@ -133,7 +133,7 @@ describe('the first step, the ephemeral key', () => {
   });
 });
 
-describe('the second step, who it is', () => {
+describe('the second step, who it is (MakeSecretConnection)', () => {
   test('a peer that refuses to say so and closes is refused', async () => {
     const peer = await SecretPeer.meet();
     await peer.send(peer.handshake.message);
@@ -227,7 +227,7 @@ describe('the second step, who it is', () => {
     peer.expectRefused('HANDSHAKE_FAILED', 'BAD_SIGNATURE');
   });
 
-  test('a message without a key is refused', async () => {
+  test('a message without a key is refused (NilPubkey)', async () => {
     const peer = await SecretPeer.meet();
     await peer.send(peer.handshake.message);
     await peer.sendSealed(encodeDelimited(hexToBytes('0a00')));
@@ -241,7 +241,7 @@ describe('the second step, who it is', () => {
     ['ed25519', 31],
     ['ed25519', 33],
     ['ed25519', 0],
-  ] as const)('a node key of kind %s with %i bytes is refused', async (type, length) => {
+  ] as const)('a node key of kind %s with %i bytes is refused (NonEd25519Pubkey)', async (type, length) => {
     const peer = await SecretPeer.meet();
     await peer.send(peer.handshake.message);
     await peer.sendAuth({ type, bytes: new Uint8Array(length).fill(2) }, new Uint8Array(64));

@@ -9,7 +9,7 @@ import { begin, nodeKeyOf, Outcome, secretPair } from './secret-rig.ts';
 const bytesOf = (length: number, seed = 0): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 31 + seed) & 0xff);
 
 describe('the handshake', () => {
-  test('tells both ends who the other one is', async () => {
+  test('tells both ends who the other one is (secret_connection_test.go Handshake)', async () => {
     const { a, b } = await secretPair();
     expect(a.remotePublicKey).toEqual(nodeKeyOf(2).publicKey.raw);
     expect(b.remotePublicKey).toEqual(nodeKeyOf(1).publicKey.raw);
@@ -132,6 +132,61 @@ describe('a secret stream', () => {
     const writes = near.writes.slice(writesBefore);
     expect(writes.map((write) => write.length)).toEqual(frameCount === 0 ? [] : [frameCount * 1044]);
     expect(end.hex).toBe(Buffer.from(bytesOf(length)).toString('hex'));
+  });
+
+  test('carries 100 messages of up to 5 KiB each way; a write of up to 1024 bytes arrives as one (ReadWrite)', async () => {
+    const { a, b, clock } = await secretPair();
+    const random = new SeededRandom(7);
+    const sizes = Array.from({ length: 100 }, () => 1 + Math.floor(random.float() * 5120));
+    const got: [number[], number[]] = [[], []];
+    const bytes: [number[], number[]] = [[], []];
+    for (const [index, end] of [a, b].entries()) {
+      end.open({
+        onData: (chunk) => {
+          got[index]?.push(chunk.length);
+          bytes[index]?.push(...chunk);
+        },
+        onDrain: () => {},
+        onClose: () => {},
+      });
+    }
+    for (const [seed, size] of sizes.entries()) {
+      a.write(bytesOf(size, seed));
+      b.write(bytesOf(size, seed + 100));
+      await clock.settle();
+    }
+    expect(got[1]).toEqual(sizes);
+    expect(got[0]).toEqual(sizes);
+    expect(bytes[1]).toEqual(sizes.flatMap((size, seed) => [...bytesOf(size, seed)]));
+    expect(bytes[0]).toEqual(sizes.flatMap((size, seed) => [...bytesOf(size, seed + 100)]));
+  });
+
+  test('keeps the writes of two writers whole, each in its order (ConcurrentWrite, ConcurrentRead)', async () => {
+    const { a, b, clock } = await secretPair();
+    const end = new RawEnd(b);
+    const WRITES = 200;
+    const writer = async (mark: number): Promise<void> => {
+      for (let i = 0; i < WRITES; i += 1) {
+        const message = new Uint8Array(1024).fill(mark);
+        message[1] = i;
+        a.write(message);
+        await Promise.resolve(); // the other one's turn
+      }
+    };
+    const reader = Promise.all([writer(0xaa), writer(0xbb)]);
+    await reader;
+    await clock.settle();
+    const stream = Buffer.from(end.hex, 'hex');
+    expect(stream.length).toBe(2 * WRITES * 1024);
+    const order: Record<number, number[]> = { 170: [], 187: [] };
+    for (let at = 0; at < stream.length; at += 1024) {
+      const message = stream.subarray(at, at + 1024);
+      const mark = message[0] as number;
+      expect(message.subarray(2).every((byte) => byte === mark)).toBe(true);
+      order[mark]?.push(message[1] as number);
+    }
+    const inOrder = Array.from({ length: WRITES }, (_, i) => i);
+    expect(order).toEqual({ 170: inOrder, 187: inOrder });
   });
 
   test('shows nothing of what is written to who listens', async () => {

@@ -39,7 +39,7 @@ describe('address book, after p2p/pex/addrbook_test.go', () => {
     expect(oldShare(30)).toBeLessThan(0.75);
   });
 
-  test('Lookup: every address added is found', () => {
+  test('Lookup, HasAddress: every address added is found', () => {
     const { book, random } = createBook();
     for (const address of fillBook(book, random, 0, 100)) {
       expect(book.hasAddress(address)).toBe(true);

@@ -73,7 +73,7 @@ describe('Switches (switch_test.go TestSwitches)', () => {
 });
 
 describe('broadcast', () => {
-  test('gives one result for each peer and tells a full queue from a taken message', async () => {
+  test('gives one result for each peer and tells a full queue from a taken message (TryBroadcast)', async () => {
     const slow = new TestReactor('r', [Plain]);
     const { a } = await world.pair({}, { reactors: [slow.spec] });
     const big = new Uint8Array(200_000);
@@ -218,22 +218,25 @@ describe('admission', () => {
   test.each([
     ['never answers', () => new Promise<undefined>(() => {}), 'FILTER_TIMEOUT'],
     ['throws', () => Promise.reject(new Error('broken')), 'FILTERED'],
-  ] as const)('a filter that %s keeps the peer out (PeerFilterTimeout)', async (_name, filter, code) => {
-    for (const kind of ['peerFilters', 'connectionFilters'] as const) {
-      const b = await world.switch(`b-${kind}`, { [kind]: [filter], filterTimeoutMs: 5000 });
-      const a = await world.switch(`a-${kind}`, { nodeInfoTimeoutMs: 60_000, handshakeTimeoutMs: 60_000 });
-      const codes: string[] = [];
-      b.on('rejected', ({ error }) => void codes.push(error.code));
-      a.dialPeer(b.nodeAddress as string).catch(() => {});
-      await world.clock.advance(4999);
-      expect(codes).toEqual(code === 'FILTERED' ? ['FILTERED'] : []);
-      await world.clock.advance(2);
-      expect(codes).toEqual([code]);
-      expect(b.stats()).toMatchObject({ inbound: 0, handshakes: 0, reasons: { [code]: 1 } });
-    }
-  });
+  ] as const)(
+    'a filter that %s keeps the peer out (PeerFilterTimeout, ConnFilterTimeout)',
+    async (_name, filter, code) => {
+      for (const kind of ['peerFilters', 'connectionFilters'] as const) {
+        const b = await world.switch(`b-${kind}`, { [kind]: [filter], filterTimeoutMs: 5000 });
+        const a = await world.switch(`a-${kind}`, { nodeInfoTimeoutMs: 60_000, handshakeTimeoutMs: 60_000 });
+        const codes: string[] = [];
+        b.on('rejected', ({ error }) => void codes.push(error.code));
+        a.dialPeer(b.nodeAddress as string).catch(() => {});
+        await world.clock.advance(4999);
+        expect(codes).toEqual(code === 'FILTERED' ? ['FILTERED'] : []);
+        await world.clock.advance(2);
+        expect(codes).toEqual([code]);
+        expect(b.stats()).toMatchObject({ inbound: 0, handshakes: 0, reasons: { [code]: 1 } });
+      }
+    },
+  );
 
-  test('a connection that a filter refuses is closed at once, before a byte is said', async () => {
+  test('a connection that a filter refuses is closed at once, before a byte is said (ConnFilter)', async () => {
     const b = await world.switch('b', {
       connectionFilters: [({ ip }) => (ip === 'bad' ? 'not from there' : undefined)],
     });
@@ -283,7 +286,7 @@ describe('admission', () => {
     expect(a.numPeers().outbound).toBe(3);
   });
 
-  test('the listener closes connections at the door while too many shake hands, and counts them', async () => {
+  test('the listener closes connections at the door while too many shake hands, and counts them (MaxIncomingConnections)', async () => {
     const b = await world.switch('b', { handshakesMax: 2, allowDuplicateIp: true });
     const transport = world.network.transport('idle');
     const streams = [];
@@ -297,6 +300,47 @@ describe('admission', () => {
     const a = await world.switch('a');
     await world.wait(a.dialPeer(b.nodeAddress as string));
     for (const stream of streams) stream.destroy();
+  });
+
+  test('ten that dial at once are all accepted, each once (AcceptMultiple)', async () => {
+    const b = await world.switch('b');
+    const dialers = await Promise.all(Array.from({ length: 10 }, (_, i) => world.switch(`dialer-${i}`)));
+    await world.wait(Promise.all(dialers.map((each) => each.dialPeer(b.nodeAddress as string))));
+    await world.clock.advanceUntil(() => b.peers.size === 10);
+    expect([...b.peers].map(({ id }) => id).sort()).toEqual(dialers.map(({ id }) => id).sort());
+    expect(b.stats()).toMatchObject({ accepted: 10, refused: 0, inbound: 10, handshakes: 0, reasons: {} });
+  });
+
+  test('after each kind of bad connection the next good one is accepted (AcceptRoutineErrorCases)', async () => {
+    const bad = world.key();
+    const b = await world.switch('b', {
+      connectionFilters: [({ ip }) => (ip === 'filtered' ? 'not from there' : undefined)],
+      peerFilters: [({ id }) => (id === world.idOf(bad) ? 'not you' : undefined)],
+    });
+    const raw = async (host: string, say: Uint8Array): Promise<void> => {
+      const stream = await world.wait(world.network.transport(host).dial(b.address!, { timeoutMs: 1000 }));
+      const sink = new Sink(stream);
+      stream.write(say);
+      if (say.length === 0) stream.close();
+      await world.clock.advanceUntil(() => sink.closed !== undefined);
+    };
+    const kinds: readonly (readonly [code: string, run: () => Promise<unknown>])[] = [
+      ['FILTERED', () => raw('filtered', bytes('x'))],
+      ['HANDSHAKE_FAILED', () => raw('garbage', Uint8Array.of(2, 0xff, 0xff))],
+      ['HANDSHAKE_FAILED', () => raw('gone', new Uint8Array(0))],
+      ['FILTERED', async () => (await world.switch('evil', { nodeKey: bad })).dialPeer(b.nodeAddress as string)],
+      ['INCOMPATIBLE', async () => (await world.switch('other', { network: 'x' })).dialPeer(b.nodeAddress as string)],
+    ];
+    const codes: string[] = [];
+    b.on('rejected', ({ error }) => void codes.push(error.code));
+    for (const [index, [code, run]] of kinds.entries()) {
+      run().catch(() => {});
+      await world.clock.advanceUntil(() => codes.length === index + 1);
+      expect(codes.at(-1)).toBe(code);
+      const good = await world.switch(`good-${index}`);
+      await world.wait(good.dialPeer(b.nodeAddress as string));
+      expect(b.peers.has(good.id)).toBe(true);
+    }
   });
 
   test('a connection that stays silent does not hold up the others (AcceptNonBlocking)', async () => {
@@ -398,7 +442,7 @@ describe('a switch', () => {
     expect(await world.failure(a.dialPeer(b.nodeAddress as string))).toMatchObject({ code: 'STOPPED' });
   });
 
-  test('shows its tree, its NodeInfo with the real port and the channels in order, and its counters', async () => {
+  test('shows its tree, its NodeInfo with the real port and the channels in order, and its counters (AddChannel)', async () => {
     const { a, b } = await world.pair({
       reactors: [new TestReactor('r', [Second, Plain]).spec],
       listen: 'memory://a:0',

@@ -127,7 +127,7 @@ describe('frames', () => {
 });
 
 describe('a secret stream', () => {
-  test('gives the bytes that went in, both ways, whatever the chunks of the network', async () => {
+  test('gives the bytes that went in, both ways, whatever the chunks of the network (FuzzP2PSecretConnection)', async () => {
     await fc.assert(
       fc.asyncProperty(
         writes,

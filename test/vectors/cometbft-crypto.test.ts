@@ -210,6 +210,7 @@ const SECTIONS: Readonly<
 describe.skipIf(vectors === undefined).each(ENGINES.map((engine) => [engine.name, engine] as const))(
   'CometBFT cryptography on the %s engine',
   (_name, engine) => {
+    // Section derive_secrets is DeriveSecretsAndChallengeGolden.
     test.each(COMETBFT_CRYPTO_SECTIONS)('holds every case of section %s', (section) => {
       if (vectors === undefined) return;
       const count = eachCase(vectors, section, (vector) => SECTIONS[section](vector, engine));
