@@ -16,10 +16,10 @@
  *
  * Handlers get the state first, then the payload. The running process is `self()`, before the first `await`.
  */
-import type { ChildOptions, ChildSpec, StartContext } from './child-spec.ts';
+import type { ChildOptions, ChildSpec } from './child-spec.ts';
 import { ActorError } from './errors.ts';
 import type { ExitReason } from './exit-reason.ts';
-import { type StartOptions, spawnServer } from './gen-server.ts';
+import { type StartOptions, serverSpec, spawnServer } from './gen-server.ts';
 import type { ServerModule } from './gen-server-process.ts';
 import type { Down, Exit, Timeout } from './pid.ts';
 import { currentProcess } from './process.ts';
@@ -93,28 +93,14 @@ export function defineServer<
 >(definition: ServerDefinition<S, A, C, X>): DefinedServer<A, { call: CallsOf<C>; cast: CastsOf<X> }> {
   type P = { call: CallsOf<C>; cast: CastsOf<X> };
   const module = moduleOf(definition as unknown as ServerDefinition<unknown, never[], Record<string, Handler>, never>);
-  const startWith = (args: A, options: StartOptions, isLinked = true): Promise<ServerRef<P>> => {
-    try {
-      return Promise.resolve(spawnServer(module, args, options, isLinked)) as unknown as Promise<ServerRef<P>>;
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  };
+  const startWith = async (args: A, options: StartOptions, isLinked = true): Promise<ServerRef<P>> =>
+    spawnServer(module, args, options, isLinked) as unknown as ServerRef<P>;
   return {
     startWith,
     startLink: (...args) => startWith(args, {}),
     start: (...args) => startWith(args, {}, false),
-    childSpec: (id, args, options = {}) => {
-      const { name, ...rest } = options;
-      const start = ({ parent, system }: StartContext, ...extra: readonly unknown[]): MaybePromise<ServerRef<P>> =>
-        spawnServer(
-          module,
-          [...extra, ...args],
-          { parent, system, ...(name === undefined ? {} : { name }) },
-          true,
-        ) as unknown as MaybePromise<ServerRef<P>>;
-      return { id, start, modules: [module.moduleName], ...rest };
-    },
+    childSpec: <I extends string>(id: I, args: A, options: ChildOptions = {}) =>
+      serverSpec(id, module.moduleName, () => module, args, options) as ChildSpec<I, ServerRef<P>>,
   };
 }
 
@@ -135,7 +121,7 @@ function moduleOf(definition: ServerDefinition<unknown, never[], Record<string, 
       if (handleContinue !== undefined) return handleContinue(state, value);
       throw new ActorError('UNHANDLED_MESSAGE', `${currentProcess()?.label ?? 'server'} has no handleContinue`);
     },
-    ...(terminate === undefined ? {} : { terminate: (reason: ExitReason, state: unknown) => terminate(reason, state) }),
+    ...(terminate && { terminate }),
   };
 }
 

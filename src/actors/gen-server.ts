@@ -170,16 +170,26 @@ export abstract class GenServer<S, P extends Protocol = Protocol, A extends unkn
     args: ArgumentsOf<T>,
     options: ChildOptions = {},
   ): ChildSpec<I, RefOf<T>> {
-    const { name, ...rest } = options;
-    const start = ({ parent, system }: StartContext, ...extra: readonly unknown[]): MaybePromise<RefOf<T>> =>
-      spawnServer(
-        new this(),
-        extra.length === 0 ? args : [...extra, ...args],
-        name === undefined ? { parent, system } : { parent, system, name },
-        true,
-      ) as MaybePromise<RefOf<T>>;
-    return { id, start, modules: [this.name], ...rest };
+    return serverSpec(id, this.name, () => new this(), args, options) as ChildSpec<I, RefOf<T>>;
   }
+}
+
+/** The spec of a child that runs what `make` gives, with `args` after the extra ones of its supervisor. @internal */
+export function serverSpec<const I extends string>(
+  id: I,
+  moduleName: string,
+  make: () => ServerModule | AnyServer,
+  args: readonly unknown[],
+  { name, ...rest }: ChildOptions,
+): ChildSpec<I> {
+  const start = ({ parent, system }: StartContext, ...extra: readonly unknown[]): MaybePromise<Pid> =>
+    spawnServer(
+      make(),
+      extra.length === 0 ? args : [...extra, ...args],
+      name === undefined ? { parent, system } : { parent, system, name },
+      true,
+    );
+  return { id, start, modules: [moduleName], ...rest };
 }
 
 /**
@@ -188,17 +198,13 @@ export abstract class GenServer<S, P extends Protocol = Protocol, A extends unkn
  * @throws ActorError `ALREADY_STARTED` (`reason`: the pid that has the name), `NAME_INVALID`, `START_FAILED`, `IGNORE`,
  * `INIT_TIMEOUT`; RangeError for an option out of range. All as rejections.
  */
-export function startServer<T extends AnyServer>(
+export async function startServer<T extends AnyServer>(
   module: new () => T,
   args: ArgumentsOf<T>,
   options: StartOptions = {},
   isLinked = true,
 ): Promise<RefOf<T>> {
-  try {
-    return Promise.resolve(spawnServer(new module(), args, options, isLinked)) as unknown as Promise<RefOf<T>>;
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  return spawnServer(new module(), args, options, isLinked) as unknown as RefOf<T>;
 }
 
 /**

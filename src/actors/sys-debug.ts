@@ -3,6 +3,7 @@
  *
  * Off, it costs one bit test a message. A watching function that throws is taken away and the process goes on.
  */
+import { checkInteger } from '../base/errors.ts';
 import type { GenServerProcess } from './gen-server-process.ts';
 import { Flag } from './mailbox.ts';
 import type { Pid } from './pid.ts';
@@ -28,38 +29,32 @@ export interface ProcessStatistics {
 export type DebugFunction<T> = (state: T, event: DebugEvent) => T | 'done';
 
 interface Watch {
-  readonly hooks: Map<string, DebugHook>;
-  log: DebugEvent[] | undefined;
-  logMax: number;
-  statistics: { readonly startTimeMs: number; messagesIn: number; messagesOut: number } | undefined;
+  readonly hook: DebugHook;
+  readonly events?: DebugEvent[];
+  readonly counts?: { readonly startTimeMs: number; messagesIn: number; messagesOut: number };
 }
 
-const watches = new WeakMap<GenServerProcess, Watch>();
+const watches = new WeakMap<GenServerProcess, Map<string, Watch>>();
 
-function watchOf(process: GenServerProcess): Watch {
-  let watch = watches.get(process);
-  if (watch === undefined) {
-    watch = { hooks: new Map(), log: undefined, logMax: 0, statistics: undefined };
-    watches.set(process, watch);
-  }
-  return watch;
+/** What watches a process, by id. */
+function watchesOf(process: GenServerProcess): Map<string, Watch> {
+  const named = watches.get(process) ?? new Map<string, Watch>();
+  watches.set(process, named);
+  return named;
 }
 
-function addHook(process: GenServerProcess, id: string, hook: DebugHook): void {
+/** Has `next`, or nothing, watch a process under `id` from now on. */
+function setWatch(process: GenServerProcess, id: string, next?: Watch): void {
+  const named = watchesOf(process);
   const extras = process.more();
   extras.debug ??= new Set();
-  extras.debug.add(hook);
-  watchOf(process).hooks.set(id, hook);
-  process.flags |= Flag.debugged;
-}
-
-function removeHook(process: GenServerProcess, id: string): void {
-  const { hooks } = watchOf(process);
-  const hook = hooks.get(id);
-  hooks.delete(id);
-  const debug = process.extras?.debug;
-  if (hook !== undefined) debug?.delete(hook);
-  if (debug === undefined || debug.size === 0) process.flags &= ~Flag.debugged;
+  extras.debug.delete(named.get(id)?.hook as DebugHook);
+  named.delete(id);
+  if (next) {
+    named.set(id, next);
+    extras.debug.add(next.hook);
+  }
+  process.flags = extras.debug.size > 0 ? process.flags | Flag.debugged : process.flags & ~Flag.debugged;
 }
 
 /**
@@ -69,48 +64,40 @@ function removeHook(process: GenServerProcess, id: string): void {
  * @throws RangeError for a number that is not 1 to {@link LOG_EVENTS_MAX}; ActorError as `getState`.
  */
 export async function setLog(pid: Pid, keep: boolean | number, timeoutMs?: number): Promise<void> {
-  if (typeof keep === 'number' && !(Number.isInteger(keep) && keep >= 1 && keep <= LOG_EVENTS_MAX)) {
-    throw new RangeError(`log of ${keep} events: expected an integer from 1 to ${LOG_EVENTS_MAX}`);
-  }
+  if (typeof keep === 'number') checkInteger('keep', keep, 1, LOG_EVENTS_MAX);
   await askSystem(pid, 'sys:log', timeoutMs, (process) => {
-    const watch = watchOf(process);
-    removeHook(process, 'sys:log');
-    watch.log = keep === false ? undefined : (watch.log ?? []);
-    watch.logMax = typeof keep === 'number' ? keep : LOG_EVENTS_DEFAULT;
-    if (keep === false) return;
-    addHook(process, 'sys:log', (event) => {
-      watch.log?.push(event);
-      while ((watch.log?.length ?? 0) > watch.logMax) watch.log?.shift();
-    });
+    const max = keep === true ? LOG_EVENTS_DEFAULT : Number(keep);
+    const events = watchesOf(process).get('log')?.events ?? [];
+    const hook = (event: DebugEvent): void => {
+      events.push(event);
+      while (events.length > max) events.shift();
+    };
+    setWatch(process, 'log', keep === false ? undefined : { hook, events });
   });
 }
 
 /** The events kept, oldest first; empty when the log is off. @throws ActorError as `getState`. */
 export function getLog(pid: Pid, timeoutMs?: number): Promise<readonly DebugEvent[]> {
-  return askSystem(pid, 'sys:log', timeoutMs, (process) => [...(watchOf(process).log ?? [])]);
+  return askSystem(pid, 'sys:log', timeoutMs, (process) => [...(watchesOf(process).get('log')?.events ?? [])]);
 }
 
 /** Counts messages from now on, or stops it. @throws ActorError as `getState`. */
-export async function setStatistics(pid: Pid, isOn: boolean, timeoutMs?: number): Promise<void> {
-  await askSystem(pid, 'sys:statistics', timeoutMs, (process) => {
-    const watch = watchOf(process);
-    removeHook(process, 'sys:statistics');
-    watch.statistics = isOn ? { startTimeMs: process.host.clock.wallMs(), messagesIn: 0, messagesOut: 0 } : undefined;
-    if (!isOn) return;
-    addHook(process, 'sys:statistics', ({ type }) => {
-      const counts = watch.statistics;
-      if (counts === undefined) return;
+export function setStatistics(pid: Pid, isOn: boolean, timeoutMs?: number): Promise<void> {
+  return askSystem(pid, 'sys:statistics', timeoutMs, (process) => {
+    const counts = { startTimeMs: process.host.clock.wallMs(), messagesIn: 0, messagesOut: 0 };
+    const hook = ({ type }: DebugEvent): void => {
       if (type === 'in') counts.messagesIn += 1;
       else if (type === 'out') counts.messagesOut += 1;
-    });
+    };
+    setWatch(process, 'statistics', isOn ? { hook, counts } : undefined);
   });
 }
 
 /** The counts, or `undefined` when they are off. @throws ActorError as `getState`. */
 export function getStatistics(pid: Pid, timeoutMs?: number): Promise<ProcessStatistics | undefined> {
   return askSystem(pid, 'sys:statistics', timeoutMs, (process) => {
-    const counts = watchOf(process).statistics;
-    return counts === undefined ? undefined : { ...counts, currentTimeMs: process.host.clock.wallMs() };
+    const counts = watchesOf(process).get('statistics')?.counts;
+    return counts && { ...counts, currentTimeMs: process.host.clock.wallMs() };
   });
 }
 
@@ -119,24 +106,18 @@ export function getStatistics(pid: Pid, timeoutMs?: number): Promise<ProcessStat
  *
  * @param write - takes one line; default: the logger of the system, at info.
  */
-export async function setTrace(
-  pid: Pid,
-  isOn: boolean,
-  write?: (line: string) => void,
-  timeoutMs?: number,
-): Promise<void> {
-  await askSystem(pid, 'sys:trace', timeoutMs, (process) => {
-    removeHook(process, 'sys:trace');
+export function setTrace(pid: Pid, isOn: boolean, write?: (line: string) => void, timeoutMs?: number): Promise<void> {
+  return askSystem(pid, 'sys:trace', timeoutMs, (process) => {
     const say = write ?? ((line: string): void => process.host.logger.info(line));
-    if (isOn) addHook(process, 'sys:trace', (event) => say(traceLine(event)));
+    setWatch(process, 'trace', isOn ? { hook: (event) => say(traceLine(event)) } : undefined);
   });
 }
 
 function traceLine({ type, pid, what, value, caller, state }: DebugEvent): string {
-  const from = caller === undefined ? '' : ` from ${caller.label}`;
-  if (type === 'in') return `*DBG* ${pid.label} got ${what}${from}`;
-  if (type === 'noreply') return `*DBG* ${pid.label} new state ${show(state)}`;
-  return `*DBG* ${pid.label} sent ${show(value)} to ${caller?.label ?? 'outside'}, new state ${show(state)}`;
+  const who = `*DBG* ${pid.label}`;
+  if (type === 'in') return `${who} got ${what}${caller ? ` from ${caller.label}` : ''}`;
+  const sent = type === 'out' ? ` sent ${show(value)} to ${caller?.label ?? 'outside'},` : '';
+  return `${who}${sent} new state ${show(state)}`;
 }
 
 function show(value: unknown): string {
@@ -148,38 +129,33 @@ function show(value: unknown): string {
 }
 
 /**
- * Has `watch` called with each event of a process, from `state` on; the same `id` twice does nothing.
+ * Has `watch` called with each event of a process, from `state` on; does nothing while another one is under that `id`.
  *
  * @throws ActorError as `getState`.
  */
-export async function install<T>(
-  pid: Pid,
-  id: string,
-  watch: DebugFunction<T>,
-  state: T,
-  timeoutMs?: number,
-): Promise<void> {
-  await askSystem(pid, 'sys:install', timeoutMs, (process) => {
+export function install<T>(pid: Pid, id: string, watch: DebugFunction<T>, state: T, timeoutMs?: number): Promise<void> {
+  return askSystem(pid, 'sys:install', timeoutMs, (process) => {
     const key = `user:${id}`;
-    if (watchOf(process).hooks.has(key)) return;
+    const before = watchesOf(process).get(key);
+    if (before && process.extras?.debug?.has(before.hook)) return;
     let current = state;
-    addHook(process, key, (event) => {
+    const hook = (event: DebugEvent): void => {
       const next = watch(current, event);
-      if (next === 'done') removeHook(process, key);
+      if (next === 'done') setWatch(process, key);
       else current = next;
-    });
+    };
+    setWatch(process, key, { hook });
   });
 }
 
 /** Takes back what {@link install} put under `id`. @throws ActorError as `getState`. */
-export async function remove(pid: Pid, id: string, timeoutMs?: number): Promise<void> {
-  await askSystem(pid, 'sys:remove', timeoutMs, (process) => removeHook(process, `user:${id}`));
+export function remove(pid: Pid, id: string, timeoutMs?: number): Promise<void> {
+  return askSystem(pid, 'sys:remove', timeoutMs, (process) => setWatch(process, `user:${id}`));
 }
 
 /** Takes back everything that watches a process. @throws ActorError as `getState`. */
-export async function noDebug(pid: Pid, timeoutMs?: number): Promise<void> {
-  await askSystem(pid, 'sys:noDebug', timeoutMs, (process) => {
-    for (const id of [...watchOf(process).hooks.keys()]) removeHook(process, id);
-    watches.delete(process);
+export function noDebug(pid: Pid, timeoutMs?: number): Promise<void> {
+  return askSystem(pid, 'sys:noDebug', timeoutMs, (process) => {
+    for (const id of watchesOf(process).keys()) setWatch(process, id);
   });
 }
