@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CASES } from './world.ts';
 
 test('every case of the list has a test of its id, and no test an id that is not in the list', () => {
@@ -28,4 +28,38 @@ test('no row of docs/otp.md has an empty cell, and every module of the issue has
     expect(page).toContain(`\n## ${name}\n`);
   }
   for (const name of ['Task.Supervisor', 'Agent', 'Processes', ':sys']) expect(page).toContain(`\n## ${name}\n`);
+});
+
+describe('docs/otp.md, module by module', () => {
+  const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
+  const rowsOf = (module: string): string[][] => {
+    const section = read('../../docs/otp.md').split(`\n## ${module}\n`)[1]?.split('\n## ')[0] ?? '';
+    return section
+      .split('\n')
+      .filter((line) => line.startsWith('| '))
+      .map((line) => line.slice(2).split(' | '));
+  };
+  const { modules } = JSON.parse(read('functions.json')) as { modules: Readonly<Record<string, readonly string[]>> };
+  const isWordOf = (text: string, word: string): boolean => text.split(/[^\w?!]+/).includes(word);
+
+  test.each(Object.entries(modules))('has every function of %s', (module, names) => {
+    const elixir = rowsOf(module)
+      .map(([first = '']) => first)
+      .join(' ');
+    expect(names.filter((name) => !isWordOf(elixir, name))).toEqual([]);
+  });
+
+  test('names nothing of ours that is not there', () => {
+    const code = ['actors', 'supervisor']
+      .map((folder) => new URL(`../../src/${folder}/`, import.meta.url))
+      .flatMap((folder) => readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8')))
+      .join('\n')
+      .replace(/\/\*[\s\S]*?\*\//g, '');
+    const words = new Set(code.split(/[^\w]+/));
+    const called = [...Object.keys(modules), ':gen_statem', ':pg and reports']
+      .flatMap(rowsOf)
+      .flatMap(([, here = '']) => [...here.matchAll(/(\w+)\(/g)].map((match) => match[1] as string));
+    expect(called.length).toBeGreaterThan(60);
+    expect(called.filter((name) => !words.has(name))).toEqual([]);
+  });
 });
