@@ -292,7 +292,7 @@ describe('sys', () => {
     expect(await world.drive(server.call('get'))).toBe('S');
   });
 
-  test('an installed function sees each event, leaves when it is done, and is taken away when it throws', async () => {
+  test('an installed function sees each event, leaves when it is done, and when it throws makes room for another', async () => {
     const world = new World(undefined);
     const server = await world.script();
     const seen: string[] = [];
@@ -318,6 +318,9 @@ describe('sys', () => {
     await world.drive(server.call('get'));
     await world.drive(server.call('get'));
     expect(world.test.logs.filter((entry) => entry.message.includes('debug function failed'))).toHaveLength(1);
+    await world.drive(install(server, 'broken', until, 1));
+    await world.drive(server.call('get'));
+    expect(seen).toEqual(['in', 'out', 'in', 'out']);
     await world.drive(setTrace(server, true, () => {}));
     await world.drive(noDebug(server));
     expect(server.isAlive).toBe(true);
