@@ -1,4 +1,5 @@
 /** The timeouts of one state machine process: at most one under each key, and none that was cancelled is ever acted upon. */
+import { checkTimeout } from './callable-process.ts';
 import { castMessage } from './message.ts';
 import type { Pid, TimerRef } from './pid.ts';
 import { asProcess } from './process.ts';
@@ -14,9 +15,11 @@ export interface FiredTimeout<E> {
 export class EventTimeouts<E> {
   readonly #armed = new Map<string, FiredTimeout<E>>();
 
-  /** Has `event` come to `pid` after `delayMs`, instead of what was armed under `key`. */
+  /** Has `event` come to `pid` after `delayMs`, instead of what was armed under `key`; never after `Infinity`. */
   arm(pid: Pid, key: string, delayMs: number, event: E): void {
+    checkTimeout(delayMs);
     this.cancel(key);
+    if (delayMs === Number.POSITIVE_INFINITY) return;
     const fired: FiredTimeout<E> = { key, event, timer: undefined };
     fired.timer = asProcess(pid).deliverAfter(castMessage('timeout', fired), delayMs);
     this.#armed.set(key, fired);

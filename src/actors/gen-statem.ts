@@ -183,6 +183,11 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
     return this.#timeouts.cancel(`named:${name}`);
   }
 
+  /** Sends itself `event` after `delayMs`, unless any other event comes first. `Infinity` takes it back. */
+  protected startEventTimeout(delayMs: number, event: EventsOf<M>): void {
+    this.#timeouts.arm(this.self, EVENT_TIMEOUT, delayMs, event as unknown as StateEvent);
+  }
+
   override init(...args: A): StatemState | Stop<unknown> {
     this.prepare(...args);
     this.#step(undefined);
@@ -217,6 +222,7 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
   #dispatch(item: Postponed<EventsOf<M>>): void {
     const queue = [item];
     for (let next = queue.shift(); next !== undefined && this.#stopReason === undefined; next = queue.shift()) {
+      this.#timeouts.cancel(EVENT_TIMEOUT);
       if (this.isPostponed(next.event, this.state)) {
         this.#postpone(next);
         continue;
@@ -240,6 +246,7 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
 
   /** One transition, the first one without an event, and then those that its actions raise. */
   #step(event: EventsOf<M> | undefined): void {
+    this.#timeouts.cancel(EVENT_TIMEOUT);
     const machine = this.machine.definition as PureMachine;
     const actions: MachineAction[] = [];
     const scope: ActorScope = { ...INERT, actionExecutor: (action) => actions.push(action) };
@@ -277,6 +284,8 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
     this.#timeouts.arm(this.self, id ?? event.type, delay, event);
   }
 }
+
+const EVENT_TIMEOUT = 'event_timeout';
 
 /** A machine that is only asked never uses these. */
 const INERT = { self: {}, system: { _sendInspectionEvent: (): void => {} }, defer: (): void => {} } as const;

@@ -210,7 +210,7 @@ export abstract class StateServer<
     for (const [key, { delayMs, event }] of timeouts) {
       this.#cancel(key);
       if (delayMs > 0) {
-        if (delayMs !== Number.POSITIVE_INFINITY) this.#timeouts.arm(this.self, key, delayMs, event as E);
+        this.#timeouts.arm(this.self, key, delayMs, event as E);
       } else if (key !== EVENT_TIMEOUT || this.#queue.length === 0) {
         this.#queue.push(timeoutItem(key, event as E));
         this.#due.add(key);

@@ -72,6 +72,29 @@ class Meter extends GenStatem<typeof meter> {
 }
 
 describe('a GenStatem', () => {
+  test('ends an event timeout with the next event, also one that is postponed', async () => {
+    const world = new World(undefined);
+    for (const [event, wait, state] of [
+      [undefined, 10, 'open'],
+      ['late', 10, 'closed'],
+      ['push', 10, 'closed'],
+    ] as const) {
+      const { server, door } = await opened(world);
+      const timed = door as unknown as { startEventTimeout(ms: number, event: DoorEvent): void };
+      timed.startEventTimeout(10, { type: 'pull' });
+      if (event !== undefined) server.cast('event', { type: event });
+      await world.advance(wait);
+      expect([event, door.state]).toEqual([event, state]);
+    }
+    const { door } = await opened(world);
+    const timed = door as unknown as { startEventTimeout(ms: number, event: DoorEvent): void };
+    expect(() => timed.startEventTimeout(Number.NaN, { type: 'pull' })).toThrow(RangeError);
+    timed.startEventTimeout(10, { type: 'pull' });
+    timed.startEventTimeout(Number.POSITIVE_INFINITY, { type: 'pull' });
+    await world.advance(20);
+    expect(door.state).toBe('closed');
+  });
+
   test("goes through the states and actions of xstate's own pure transition", async () => {
     const events = fc.array(fc.constantFrom('more' as const, 'more' as const, 'less' as const, 'other' as const));
     await fc.assert(
