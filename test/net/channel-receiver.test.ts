@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type ChannelDescriptor,
@@ -142,6 +143,75 @@ describe('ChannelReceiver', () => {
     expect([channel.queueSize, channel.stats.messagesDropped, channel.isFull]).toEqual([2, 2, false]);
     for (let i = 0; i < 3; i += 1) await done();
     expect(log).toEqual(['got 1', 'got 2', 'got 3', 'idle']);
+  });
+
+  it('does with any packets and any pace of its handler what a slow twin does', async () => {
+    const packet = fc.record({ eof: fc.boolean(), size: fc.oneof(fc.nat(4), fc.nat(40)), settles: fc.nat(2) });
+    const overflow = fc.constantFrom('pause' as const, 'drop' as const, 'disconnect' as const);
+    const capacities = fc.record({
+      recvMessageCapacity: fc.integer({ min: 1, max: 60 }),
+      recvQueueCapacity: fc.integer({ min: 1, max: 4 }),
+      recvQueueBytesMax: fc.integer({ min: 1, max: 80 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(packet, { maxLength: 40 }),
+        overflow,
+        capacities,
+        async (packets, recvOverflow, caps) => {
+          const { channel, log, done } = rig({ ...caps, recvOverflow });
+          // The twin: arrays, and everything counted anew each time.
+          const expected: string[] = [];
+          const waiting: number[] = [];
+          let [partial, isBusy, dropped] = [0, false, 0];
+          let failure: string | undefined;
+          const settle = (): void => {
+            const next = waiting.shift();
+            isBusy = next !== undefined;
+            if (next !== undefined) expected.push(`got ${next}`);
+          };
+          for (const [index, { eof, size, settles }] of packets.entries()) {
+            if (failure !== undefined) break;
+            partial += size;
+            const isQueueFull =
+              waiting.length >= caps.recvQueueCapacity || waiting.reduce((x, y) => x + y, 0) >= caps.recvQueueBytesMax;
+            if (partial > caps.recvMessageCapacity) failure = 'MESSAGE_TOO_LARGE';
+            else if (eof) {
+              if (!isBusy) expected.push(`got ${partial}`);
+              else if (isQueueFull && recvOverflow === 'drop') dropped += 1;
+              else if (isQueueFull && recvOverflow === 'disconnect') failure = 'RECV_QUEUE_FULL';
+              else waiting.push(partial);
+              isBusy = true;
+              partial = 0;
+            }
+            let code: unknown;
+            try {
+              channel.accept(eof, pattern(size, index));
+            } catch (error) {
+              ({ code } = error as { code?: string });
+            }
+            expect(code).toBe(failure);
+            for (let i = 0; failure === undefined && i < settles && isBusy; i += 1) {
+              settle();
+              await done();
+            }
+            if (failure !== undefined) break;
+            expect([channel.queueSize, channel.partialBytes, channel.stats.messagesDropped]).toEqual([
+              waiting.length,
+              partial,
+              dropped,
+            ]);
+            expect(channel.queueBytes).toBe(waiting.reduce((x, y) => x + y, 0));
+          }
+          expect(log.filter((line) => line.startsWith('got'))).toEqual(expected);
+          // It asks for a pause and takes it back in turn, and only where that was chosen.
+          const pauses = log.filter((line) => line === 'full' || line === 'room');
+          expect(pauses).toEqual(pauses.map((_, i) => (i % 2 === 0 ? 'full' : 'room')));
+          if (recvOverflow !== 'pause') expect(pauses).toEqual([]);
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
 
   it('joins parts of any size, whatever their number', () => {
