@@ -9,7 +9,7 @@ import { CallableProcess } from './callable-process.ts';
 import { ActorError } from './errors.ts';
 import { type ExitReason, formatExitReason } from './exit-reason.ts';
 import { Flag, type ProcessHost } from './mailbox.ts';
-import { continueMessage, infoMessage, type Message, MessageKind } from './message.ts';
+import { continueMessage, describeMessage, infoMessage, type Message, MessageKind } from './message.ts';
 import type { Process } from './process.ts';
 import type { DebugEvent } from './process-extras.ts';
 import { reportLongHandler, reportTermination } from './reports.ts';
@@ -413,26 +413,6 @@ const REST: unique symbol = Symbol('rest');
 
 function isAbandoned(request: Request): boolean {
   return request.isSettled || request.caller?.isAlive === false;
-}
-
-/** What a message is, without its payload: `call add`, `cast reset`, `info tick`. @internal */
-export function describeMessage(message: Message): string {
-  switch (message.kind) {
-    case MessageKind.call:
-      return `call ${message.tag}`;
-    case MessageKind.cast:
-      return `cast ${message.tag}`;
-    case MessageKind.info: {
-      const type = (message.payload as { type?: unknown } | null | undefined)?.type;
-      return typeof type === 'string' ? `info ${type}` : 'info';
-    }
-    case MessageKind.exit:
-      return 'exit';
-    case MessageKind.continue:
-      return 'continue';
-    default:
-      return `system ${message.tag}`;
-  }
 }
 
 /** @internal */

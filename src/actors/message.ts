@@ -95,3 +95,10 @@ export function continueMessage(value: unknown): ContinueMessage {
 export function systemMessage(tag: string, request: Request | undefined, run: () => unknown): SystemMessage {
   return new Envelope(MessageKind.system, tag, { request, run }) as SystemMessage;
 }
+
+/** What a message is, without its payload: `call add`, `cast reset`, `info tick`, `exit`. @internal */
+export function describeMessage({ kind, tag, payload }: Message): string {
+  const name = ['call', 'cast', 'info', 'system', 'exit', 'continue'][kind] as string;
+  const what = kind === MessageKind.info ? (payload as { type?: unknown } | null | undefined)?.type : tag;
+  return typeof what === 'string' && what !== '' ? `${name} ${what}` : name;
+}

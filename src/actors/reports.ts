@@ -7,7 +7,7 @@
  */
 import { describeReason } from '../base/errors.ts';
 import { type ExitReason, isCleanExit } from './exit-reason.ts';
-import { type Message, MessageKind } from './message.ts';
+import { describeMessage, type Message, MessageKind } from './message.ts';
 import type { Process } from './process.ts';
 
 /** Telemetry names of the reports; also handed to the logger as text. */
@@ -26,7 +26,7 @@ interface Reported extends Process {
 export function reportTermination(process: Reported, reason: ExitReason, last: Message | undefined): void {
   if (isCleanExit(reason)) return;
   const { host } = process;
-  const what = last === undefined ? undefined : whatOf(last);
+  const what = last === undefined ? undefined : describeMessage(last);
   const client = last?.kind === MessageKind.call ? last.caller : undefined;
   if (host.telemetry.isActive) {
     const status = formatStatus(process, { reason, state: process.state, message: last?.payload });
@@ -102,9 +102,4 @@ export function formatStatus(
   } catch (error) {
     return { ...status, state: `formatStatus failed: ${describeReason(error, 80)}` };
   }
-}
-
-function whatOf(message: Message): string {
-  const kind = ['call', 'cast', 'info', 'system', 'exit', 'continue'][message.kind] ?? '';
-  return `${kind} ${message.tag}`.trim();
 }
