@@ -21,8 +21,6 @@ import {
   Registry,
   reply,
   StateServer,
-  startServer,
-  Task,
   type Transition,
 } from '../../src/actors/index.ts';
 import { DynamicSupervisor, formatTree, Supervisor, TaskSupervisor } from '../../src/supervisor/index.ts';
@@ -31,10 +29,12 @@ interface WorkerProtocol {
   call: { square(n: number): number };
 }
 
+const REGISTRY = 'pool.registry';
+
 /** Squares numbers and crashes on 13. Registers itself under its number, again after each restart. */
-class Worker extends GenServer<number, WorkerProtocol, [registry: Registry<number>, id: number]> {
-  init(registry: Registry<number>, id: number): number {
-    registry.register(id, this.self, undefined);
+class Worker extends GenServer<number, WorkerProtocol, [id: number]> {
+  init(id: number): number {
+    Registry.named<number>(REGISTRY).register(id, this.self, undefined);
     return 0;
   }
 
@@ -50,20 +50,19 @@ interface PoolProtocol {
   call: { run(n: number): number };
 }
 interface PoolState {
-  readonly registry: Registry<number>;
   readonly size: number;
   next: number;
 }
 
 /** Hands each job to the next worker, and answers when that one does: other jobs go on meanwhile. */
-class Pool extends GenServer<PoolState, PoolProtocol, [registry: Registry<number>, size: number]> {
-  init(registry: Registry<number>, size: number): PoolState {
-    return { registry, size, next: 0 };
+class Pool extends GenServer<PoolState, PoolProtocol, [size: number]> {
+  init(size: number): PoolState {
+    return { size, next: 0 };
   }
 
   override readonly handleCall: CallHandlers<PoolState, PoolProtocol> = this.calls({
     run: (n, state, from) => {
-      const worker = state.registry.whereis(state.next % state.size) as RefOf<Worker> | undefined;
+      const worker = Registry.named<number>(REGISTRY).whereis(state.next % state.size) as RefOf<Worker> | undefined;
       state.next += 1;
       if (worker === undefined) throw new Error('no worker');
       worker.call('square', n).then(
@@ -138,19 +137,19 @@ export interface PoolSummary {
 
 /** Runs jobs 1 to `jobs` on `size` workers under one supervisor, then stops it. */
 export async function runPool(system: ActorSystem, jobs: number, size: number): Promise<PoolSummary> {
-  const registry = await Registry.startLink<number>({ system });
   const root = await Supervisor.startLink(
     [
+      Registry.childSpec('registry', { name: REGISTRY }),
       Counter.childSpec('counter', []),
       DynamicSupervisor.childSpec('workers', { maxRestarts: 100 }),
-      { id: 'breaker', start: ({ parent, system: inside }) => startServer(Breaker, [], { parent, system: inside }) },
-      Pool.childSpec('pool', [registry, size]),
+      Breaker.childSpec('breaker', []),
+      Pool.childSpec('pool', [size]),
       TaskSupervisor.childSpec('clients'),
     ],
     { strategy: 'rest_for_one', system, name: 'root' },
   );
   const workers = root.child('workers');
-  for (let id = 0; id < size; id += 1) await workers.startChild(Worker.childSpec(`worker-${id}`, [registry, id]));
+  for (let id = 0; id < size; id += 1) await workers.startChild(Worker.childSpec(`worker-${id}`, [id]));
 
   const [pool, breaker, counter] = [root.child('pool'), root.child('breaker'), root.child('counter')];
   let failed = 0;
@@ -173,8 +172,7 @@ export async function runPool(system: ActorSystem, jobs: number, size: number): 
   const total = await counter.call('total');
   console.log(formatTree(root.tree()));
   const restarts = workers.whichChildren().reduce((sum, child) => sum + child.restarts, 0);
-  await Task.async(() => root.stop()).await();
-  await (registry.pid as unknown as RefOf<Counter>).stop();
+  await root.stop();
   return { total, failed, refused, restarts, processesLeft: system.processCount };
 }
 

@@ -17,7 +17,10 @@ export const OVERFLOW_POLICIES = ['drop_newest', 'drop_oldest', 'refuse'] as con
  */
 export type OverflowPolicy = (typeof OVERFLOW_POLICIES)[number];
 
-/** A bound on a mailbox. `down`, exit and system messages are never dropped and do not count against it. */
+/**
+ * A bound on a mailbox. `down`, exit and system messages are never dropped, but take room while they wait; what is sent with
+ * `isUrgent` has a queue of its own, without a bound.
+ */
 export interface MailboxOptions {
   /** Messages waiting at most, 1 to 10^9. */
   readonly capacity: number;
