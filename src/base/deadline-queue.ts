@@ -17,7 +17,7 @@ export interface Deadlined {
 }
 
 interface Lane<T> {
-  fresh: T[];
+  readonly fresh: RingQueue<T>;
   readonly waiting: RingQueue<T>;
   openCount: number;
   timer: Timer | undefined;
@@ -70,7 +70,7 @@ export class DeadlineQueue<T extends Deadlined> {
   #laneOf(timeoutMs: number): Lane<T> {
     let lane = this.#lanes.get(timeoutMs);
     if (lane === undefined) {
-      lane = { fresh: [], waiting: new RingQueue<T>(), openCount: 0, timer: undefined };
+      lane = { fresh: new RingQueue<T>(), waiting: new RingQueue<T>(), openCount: 0, timer: undefined };
       this.#lanes.set(timeoutMs, lane);
     }
     this.#lastTimeoutMs = timeoutMs;
@@ -94,17 +94,13 @@ export class DeadlineQueue<T extends Deadlined> {
     this.#turnEndArmed = false;
     const nowMs = this.#clock.monotonicMs();
     for (const [timeoutMs, lane] of this.#lanes) {
-      if (lane.fresh.length > 0) {
-        const fresh = lane.fresh;
-        lane.fresh = [];
-        for (const item of fresh) {
-          if (item.isSettled) continue;
-          // A deadline of exactly 0 would read as "not stamped"; a clock that starts at 0 can give one. Just before it,
-          // not after: nothing is due between 0 and the smallest number.
-          item.deadlineMs = nowMs + timeoutMs || -Number.MIN_VALUE;
-          lane.waiting.push(item);
-          lane.openCount += 1;
-        }
+      for (let item = lane.fresh.shift(); item !== undefined; item = lane.fresh.shift()) {
+        if (item.isSettled) continue;
+        // A deadline of exactly 0 would read as "not stamped"; a clock that starts at 0 can give one. Just before it,
+        // not after: nothing is due between 0 and the smallest number.
+        item.deadlineMs = nowMs + timeoutMs || -Number.MIN_VALUE;
+        lane.waiting.push(item);
+        lane.openCount += 1;
       }
       if (lane.openCount === 0) this.#drop(timeoutMs, lane);
       else if (lane.timer === undefined) this.#arm(timeoutMs, lane, nowMs);
