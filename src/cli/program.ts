@@ -88,8 +88,8 @@ function help(): string {
   return `${[
     'usage: genmesh COMMAND [options]',
     '',
-    'Supervised nodes that exchange encrypted, multiplexed messages over TCP, on the Archethic wire;',
-    'peer and crawl speak to CometBFT nodes.',
+    'Supervised nodes that exchange encrypted, multiplexed messages over TCP: by MConnections as CometBFT has them, or',
+    'on the wire of Archethic nodes; peer and crawl speak to CometBFT nodes.',
     '',
     'commands:',
     ...rows(COMMANDS.map(({ name, summary }) => [name, summary])),

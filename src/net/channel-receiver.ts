@@ -55,6 +55,7 @@ export class ChannelReceiver {
   readonly #owner: ChannelReceiverOwner;
   readonly #queue = new RingQueue<Uint8Array>();
   #queueBytes = 0;
+  #messageBytesMax: number;
   #partial: Uint8Array | undefined;
   #partialBytes = 0;
   #isHandling = false;
@@ -64,6 +65,7 @@ export class ChannelReceiver {
   constructor(settings: ChannelSettings, owner: ChannelReceiverOwner) {
     this.id = settings.id;
     this.#settings = settings;
+    this.#messageBytesMax = settings.recvMessageCapacity;
     this.#owner = owner;
   }
 
@@ -92,16 +94,21 @@ export class ChannelReceiver {
     return this.#isFull;
   }
 
+  /** The longest message taken from now on, `recvMessageCapacity` bytes at most. */
+  limit(messageBytesMax: number): void {
+    this.#messageBytesMax = Math.min(messageBytesMax, this.#settings.recvMessageCapacity);
+  }
+
   /**
    * Takes the data of one packet (`connection.go recvPacketMsg`).
    *
-   * @throws {@link NetError} `MESSAGE_TOO_LARGE` when the message grows over `recvMessageCapacity`; `RECV_QUEUE_FULL` when
+   * @throws {@link NetError} `MESSAGE_TOO_LARGE` when the message grows over its limit; `RECV_QUEUE_FULL` when
    *   it is whole, has no place in the queue, and the overflow of the channel is `disconnect`.
    */
   accept(eof: boolean, data: Uint8Array): void {
     this.stats.packetsReceived += 1;
     const messageBytes = this.#partialBytes + data.length;
-    const capacity = this.#settings.recvMessageCapacity;
+    const capacity = this.#messageBytesMax;
     if (messageBytes > capacity) {
       const text = `a message on channel ${this.id} of ${messageBytes} bytes or more: at most ${capacity} are accepted`;
       throw new NetError('MESSAGE_TOO_LARGE', text);
@@ -142,7 +149,7 @@ export class ChannelReceiver {
       // Doubled, so that joining is linear, and never more than twice what has arrived: a peer that announces nothing
       // and sends little reserves little.
       const bytes = Math.max(REASSEMBLY_BYTES_MIN, messageBytes, (partial?.length ?? 0) * 2);
-      const grown = new Uint8Array(Math.min(bytes, Math.max(messageBytes, this.#settings.recvMessageCapacity)));
+      const grown = new Uint8Array(Math.min(bytes, Math.max(messageBytes, this.#messageBytesMax)));
       if (partial !== undefined) grown.set(partial.subarray(0, this.#partialBytes));
       partial = grown;
       this.#partial = grown;

@@ -38,10 +38,7 @@ export {
   type HeartbeatLivenessOptions,
   type HeartbeatState,
 } from './heartbeat-liveness.ts';
-export {
-  MConnection,
-  type SendOptions,
-} from './mconnection.ts';
+export { MConnection } from './mconnection.ts';
 export {
   FLOW_RATE_BYTES_PER_SECOND_DEFAULT,
   MCONNECTION_WRITE_TIMEOUT_MS_DEFAULT,
@@ -51,6 +48,7 @@ export {
   RECV_PINGS_PER_SECOND_MAX_DEFAULT,
   SEND_TIMEOUT_MS_DEFAULT,
   SEND_TIMEOUT_MS_MAX,
+  type SendOptions,
 } from './mconnection-options.ts';
 export { PONGS_OWED_MAX, SMALL_BUFFERED_BYTES_MAX } from './mconnection-sender.ts';
 export { TURN_BYTES_MAX, TURN_BYTES_SHARED_MAX } from './mconnection-slab.ts';

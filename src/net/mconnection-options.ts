@@ -81,6 +81,14 @@ export interface MConnectionOptions {
   readonly logger?: Logger;
 }
 
+/** How to wait for room. */
+export interface SendOptions {
+  /** 0 to {@link SEND_TIMEOUT_MS_MAX} ms; default 10 000. */
+  readonly timeoutMs?: number;
+  /** Gives the wait up when it aborts: the promise is rejected with `ABORTED`, and nothing was queued. */
+  readonly signal?: AbortSignal;
+}
+
 /** The options with nothing left open. @internal */
 export type MConnectionSettings = Required<MConnectionOptions>;
 

@@ -22,20 +22,13 @@ import {
   RECV_DRAIN_MS_MAX,
   SEND_TIMEOUT_MS_DEFAULT,
   SEND_TIMEOUT_MS_MAX,
+  type SendOptions,
 } from './mconnection-options.ts';
 import { MConnectionReceiver } from './mconnection-receiver.ts';
 import { MConnectionSender } from './mconnection-sender.ts';
 import { channelStatus, type MConnectionStatus } from './mconnection-status.ts';
 import { PingLiveness } from './ping-liveness.ts';
 import type { ByteStream } from './transport.ts';
-
-/** How to wait for room. */
-export interface SendOptions {
-  /** 0 to {@link SEND_TIMEOUT_MS_MAX} ms; default 10 000. */
-  readonly timeoutMs?: number;
-  /** Gives the wait up when it aborts: the promise is rejected with `ABORTED`, and nothing was queued. */
-  readonly signal?: AbortSignal;
-}
 
 const QUEUED: Promise<SendResult> = Promise.resolve('queued');
 const FULL: Promise<SendResult> = Promise.resolve('full');
@@ -111,6 +104,13 @@ export class MConnection {
       onFault: (reason) => this.#fail(reason),
     });
     this.#deadlines = new DeadlineQueue(settings.clock, (waiter) => this.#settle(waiter, 'timeout'));
+  }
+
+  /** From now on that channel takes messages of that many bytes at most, and never over its `recvMessageCapacity`. @internal */
+  limitReceive(channelId: number, messageBytesMax: number): void {
+    const receiver = this.#receivers.find(({ id }) => id === channelId);
+    if (receiver === undefined) throw new NetError('UNKNOWN_CHANNEL', `there is no channel ${channelId}`);
+    receiver.limit(messageBytesMax);
   }
 
   /** True from `start` until either end closes. */

@@ -5,6 +5,9 @@
  * Requests are bounded by a window: what was sent and not answered is at most {@link REQUEST_WINDOW_BYTES}, which is what the
  * other end keeps for requests that wait. So an honest peer never overruns it, replies are read however many requests wait,
  * and two nodes full of each other's requests cannot lock each other up.
+ *
+ * Who was asked may answer at greater length than strangers may ask: replies are taken up to `frameBytesMax` while a request
+ * is unanswered, and no longer than requests else.
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import type { PublicKey } from '../crypto/keys.ts';
@@ -50,22 +53,25 @@ export interface PeerLinkOptions {
   readonly sendBufferBytesMax: number;
   /** A peer that takes no reply for that long is given up, in ms. */
   readonly writeTimeoutMs: number;
+  /** Longest envelop that may come on the channel of replies: while a request is unanswered, and else. */
+  readonly replyBytesMax: number;
+  readonly unaskedBytesMax: number;
 }
 
 /**
  * The descriptors of both channels.
  *
  * @param maxInFlight - requests that may be queued at once.
- * @param messageBytesMax - longest envelop either way. @internal
+ * @param requestBytesMax - longest envelop of a request, either way.
+ * @param replyBytesMax - the same of a reply. @internal
  */
-export function messageChannels(maxInFlight: number, messageBytesMax: number): MessageChannels {
-  const recvMessageCapacity = messageBytesMax;
+export function messageChannels(maxInFlight: number, requestBytesMax: number, replyBytesMax: number): MessageChannels {
   const requests: ChannelOptions<typeof REQUEST_CHANNEL_ID, Uint8Array> = {
     id: REQUEST_CHANNEL_ID,
     priority: REQUEST_CHANNEL_PRIORITY,
     codec: bytesCodec,
     sendQueueCapacity: maxInFlight,
-    recvMessageCapacity,
+    recvMessageCapacity: requestBytesMax,
     recvQueueCapacity: REQUEST_WINDOW_COUNT,
     recvQueueBytesMax: REQUEST_WINDOW_BYTES,
     // Only who overruns the window loses requests; to stop reading instead would hold back the replies behind them.
@@ -76,7 +82,7 @@ export function messageChannels(maxInFlight: number, messageBytesMax: number): M
     priority: REPLY_CHANNEL_PRIORITY,
     codec: bytesCodec,
     sendQueueCapacity: REPLY_QUEUE_CAPACITY,
-    recvMessageCapacity,
+    recvMessageCapacity: replyBytesMax,
   };
   return { requests: channel(requests), replies: channel(replies) };
 }
@@ -150,6 +156,7 @@ export class PeerLink implements MessageLink {
     if (result !== 'queued') throw this.#closed();
     const messageId = idOf(envelop);
     this.answered(messageId); // one that its caller gave up long ago can have had the same id
+    if (this.#unanswered.size === 0) this.peer.limitReceive(REPLY_CHANNEL_ID, this.#options.replyBytesMax);
     this.#unanswered.set(messageId, { bytes, sentAtMs: this.#options.clock.monotonicMs() });
     this.#unansweredBytes += bytes;
   }
@@ -160,6 +167,7 @@ export class PeerLink implements MessageLink {
     if (request === undefined) return;
     this.#unanswered.delete(messageId);
     this.#unansweredBytes -= request.bytes;
+    if (this.#unanswered.size === 0) this.peer.limitReceive(REPLY_CHANNEL_ID, this.#options.unaskedBytesMax);
     if (this.#isCongested) this.#relax();
   }
 

@@ -57,16 +57,25 @@ export class MessagingReactor {
   /** By node id. A switch has one peer of an id at a time. */
   readonly #links = new Map<string, PeerLink>();
   readonly #watcher: LinkWatcher;
+  readonly #replyBytesMax: number;
+  readonly #unaskedBytesMax: number;
 
   constructor(context: NodeContext, watcher: LinkWatcher) {
-    const { maxInFlight, inboundFrameBytesMax } = context.limits;
+    const { maxInFlight, inboundFrameBytesMax, frameBytesMax } = context.limits;
+    this.#replyBytesMax = Math.min(frameBytesMax, RECV_MESSAGE_CAPACITY_MAX);
+    this.#unaskedBytesMax = Math.min(inboundFrameBytesMax, this.#replyBytesMax);
     this.#context = context;
     this.#watcher = watcher;
-    this.#channels = messageChannels(maxInFlight, Math.min(inboundFrameBytesMax, RECV_MESSAGE_CAPACITY_MAX));
+    this.#channels = messageChannels(
+      maxInFlight,
+      Math.min(inboundFrameBytesMax, RECV_MESSAGE_CAPACITY_MAX),
+      this.#replyBytesMax,
+    );
     const { requests, replies } = this.#channels;
     this.spec = reactor(MESSAGING_REACTOR_ID, [requests, replies], () => {
       this.sweep();
       return {
+        initPeer: (peer) => peer.limitReceive(REPLY_CHANNEL_ID, this.#unaskedBytesMax),
         addPeer: (peer) => this.#added(peer),
         removePeer: (peer, reason) => this.#removed(peer, reason),
         receive: ({ channelId, peer, message }) => this.#received(channelId, peer, message),
@@ -94,7 +103,9 @@ export class MessagingReactor {
       const text = `${link.remoteAddress} did not greet in ${dialTimeoutMs} ms`;
       this.#fault(link, new P2pError('HANDSHAKE_TIMEOUT', text));
     };
-    const link = new PeerLink(peer, { clock, sendBufferBytesMax, writeTimeoutMs }, dialTimeoutMs, onSilent);
+    const [replyBytesMax, unaskedBytesMax] = [this.#replyBytesMax, this.#unaskedBytesMax];
+    const options = { clock, sendBufferBytesMax, writeTimeoutMs, replyBytesMax, unaskedBytesMax };
+    const link = new PeerLink(peer, options, dialTimeoutMs, onSilent);
     this.#entries.set(peer, { link, requests: new PeerRequests(this.#context, link) });
     this.#links.set(peer.id, link);
     if (!peer.isOutbound) {

@@ -64,7 +64,7 @@ export class PeerRequests {
     if (!link.isOpen) return undefined; // the requester has gone; there is nobody to tell
     const { counters, limits, logger } = this.#context;
     const wrapped = this.#wrap(envelop, answer);
-    if (wrapped.length <= limits.inboundFrameBytesMax) return link.reply(wrapped);
+    if (wrapped.length <= limits.frameBytesMax) return link.reply(wrapped);
     const facts = { remoteAddress: link.remoteAddress, size: wrapped.length };
     counters.requestsAnswered -= 1;
     counters.requestsFailed += 1;

@@ -52,12 +52,15 @@ export interface NodeLimits {
   readonly writeTimeoutMs: number;
   /** Bytes that may wait in one connection to be written. Default 33 554 432. */
   readonly sendBufferBytesMax: number;
-  /** Largest frame accepted or sent on wire `archethic`, in bytes; a larger one ends the connection. Default 16 777 216. */
+  /**
+   * Largest frame accepted or sent, in bytes; a larger one ends the connection. On an MConnection the longest answer, in its
+   * envelop. Default 16 777 216.
+   */
   readonly frameBytesMax: number;
   /**
    * The same for frames of accepted connections, whose senders are not known yet, and the longest request sent; with
    * `inboundConnectionsMax` it bounds the memory that strangers can take. Room for the longest transaction content upstream
-   * allows (3 145 728 bytes). On an MConnection the longest message either way. Default 4 194 304.
+   * allows (3 145 728 bytes). On an MConnection the longest message that nobody asked for. Default 4 194 304.
    */
   readonly inboundFrameBytesMax: number;
   /** Accepted connections at a time; one more is closed at once. Default 1024. */

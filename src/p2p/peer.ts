@@ -7,7 +7,8 @@
 import type { Pid } from '../actors/pid.ts';
 import type { NodeInfo } from '../codec/cometbft-node-info.ts';
 import type { SendResult } from '../net/channel-sender.ts';
-import type { MConnection, SendOptions } from '../net/mconnection.ts';
+import type { MConnection } from '../net/mconnection.ts';
+import type { SendOptions } from '../net/mconnection-options.ts';
 import { type AnyChannel, formatChannelId, type MessageOf } from './reactor-channel.ts';
 import type { SwitchError } from './switch-errors.ts';
 
@@ -79,6 +80,8 @@ export class Peer {
   /** @internal */
   readonly stop: PeerParts['stop'];
   #connection: MConnection | undefined;
+  /** Limits given before there was a connection, by channel id. */
+  readonly #limits = new Map<number, number>();
   #lastStatus: PeerStatus | undefined;
 
   /** @internal */
@@ -171,9 +174,17 @@ export class Peer {
     return `Peer{${this.socketAddress} ${this.isOutbound ? 'out' : 'in'}}`;
   }
 
+  /** See `MConnection.limitReceive`; a reactor may say it in `initPeer`, before anything can have come. @internal */
+  limitReceive(channelId: number, messageBytesMax: number): void {
+    if (this.#connection === undefined) this.#limits.set(channelId, messageBytesMax);
+    else this.#connection.limitReceive(channelId, messageBytesMax);
+  }
+
   /** @internal */
   begin(connection: MConnection): void {
     this.#connection = connection;
+    for (const [channelId, bytes] of this.#limits) connection.limitReceive(channelId, bytes);
+    this.#limits.clear();
   }
 
   /** @internal */

@@ -2,7 +2,7 @@
 import type { Unsubscribe } from '../base/emitter.ts';
 import type { NodeAddress } from '../codec/cometbft-address.ts';
 import type { NodeInfo } from '../codec/cometbft-node-info.ts';
-import type { SendOptions } from '../net/mconnection.ts';
+import type { SendOptions } from '../net/mconnection-options.ts';
 import type { Peer, PeerSendResult } from './peer.ts';
 import type { PeerSet } from './peer-set.ts';
 import type { AnyChannel, MessageOf } from './reactor-channel.ts';

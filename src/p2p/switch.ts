@@ -22,7 +22,7 @@ import type { Unsubscribe } from '../base/emitter.ts';
 import { describeReason } from '../base/errors.ts';
 import { formatHostPort, formatNodeAddress, type NodeAddress } from '../codec/cometbft-address.ts';
 import type { NodeInfo } from '../codec/cometbft-node-info.ts';
-import type { SendOptions } from '../net/mconnection.ts';
+import type { SendOptions } from '../net/mconnection-options.ts';
 import type { NetAddress } from '../net/net-address.ts';
 import { formatTree, type TreeNode } from '../supervisor/tree.ts';
 import { ownNodeInfo } from './node-info.ts';

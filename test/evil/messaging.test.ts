@@ -5,7 +5,7 @@ import { encodeMessageEnvelop } from '../../src/codec/message-envelop.ts';
 import type { KeyPair } from '../../src/crypto/keys.ts';
 import { nodeIdOf } from '../../src/crypto/node-key.ts';
 import { sealMessageEnvelop } from '../../src/crypto/sealed-envelop.ts';
-import { Echo } from '../../src/p2p/built-in-services.ts';
+import { Echo, Echoed } from '../../src/p2p/built-in-services.ts';
 import { REPLY_CHANNEL_ID, REQUEST_CHANNEL_ID } from '../../src/p2p/messaging-peer.ts';
 import type { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
 import type { Peer } from '../../src/p2p/peer.ts';
@@ -203,6 +203,17 @@ describe('a hostile peer that dialled', () => {
     await expectFault(node, 'FLOOD');
   });
 
+  it.each([
+    [0, 'FLOOD'],
+    [1, 'MESSAGE_TOO_LARGE'],
+  ])('that was asked nothing sends no more than strangers may: a reply of %i bytes more is %s', async (more, code) => {
+    const { node, forger, dial } = await scene({ inboundFrameBytesMax: 2000, frameBytesMax: 100_000 });
+    const empty = forger.plain(1, Echo.encode({ bytes: new Uint8Array(1000) })).length - 1000;
+    const reply = forger.plain(1, Echo.encode({ bytes: new Uint8Array(2000 - empty + more) }));
+    (await dial()).trySend(Replies, reply);
+    await expectFault(node, code);
+  });
+
   it('loses its connection for a second greeting', async () => {
     const { node, forger, dial } = await scene();
     (await dial()).trySend(Replies, forger.greeting());
@@ -255,6 +266,22 @@ describe('a hostile peer that was dialled', () => {
     await world.clock.settle();
     expect(call.code).toBe('BAD_REPLY');
     expect(node.stats().faultsByCode).toEqual({ UNKNOWN_MESSAGE: 1 });
+  });
+
+  it('may answer at the length of a frame, and at no byte more', async () => {
+    const { node, forger, remote, peer } = await dialled({ inboundFrameBytesMax: 2000, frameBytesMax: 50_000 });
+    const echo = (id: number, size: number): Uint8Array =>
+      forger.plain(id, Echoed.encode({ bytes: new Uint8Array(size) }));
+    const empty = echo(0, 40_000).length - 40_000;
+    const calls = [0, 1].map(() => outcomeOf(remote.call(Echo, { bytes: NOTHING })));
+    await world.clock.settle();
+    peer.trySend(Replies, echo(0, 50_000 - empty));
+    await world.clock.settle();
+    expect(calls[0]?.value).toMatchObject({ name: 'Echoed' });
+    peer.trySend(Replies, echo(1, 50_001 - empty));
+    await world.clock.settle();
+    expect(calls[1]?.code).toBe('CLOSED');
+    expect(node.stats().faultsByCode).toEqual({ MESSAGE_TOO_LARGE: 1 });
   });
 
   it('cannot send more replies than it was asked', async () => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { exit } from '../../src/actors/process.ts';
 import { Ok, Ping } from '../../src/codec/archethic-node-messages.ts';
-import { Echo } from '../../src/p2p/built-in-services.ts';
+import { Echo, Echoed } from '../../src/p2p/built-in-services.ts';
 import { WIRES } from '../../src/p2p/node-options.ts';
 import type { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
 import { on, service } from '../../src/p2p/service.ts';
@@ -142,6 +142,27 @@ describe.each(WIRES)('a connection, wire %s', (wire) => {
     expect(events).toMatchObject([{ name: 'disconnected', value: { reason: { code } } }]);
     world.network.heal('a', 'b');
     expect(await world.wait(remote.call(Ping, {}, { timeoutMs: 60_000 }), 60_000)).toEqual(Ok.of({}));
+    await world.stop();
+  });
+
+  it('brings answers of up to frameBytesMax at both ends, whatever strangers may send', async () => {
+    const world = new World({ wire });
+    const limits = { inboundFrameBytesMax: 1000 };
+    const a = await world.node('a', { ...limits, frameBytesMax: 200_000 });
+    const b = await world.node('b', { ...limits, frameBytesMax: 300_000, hasServices: false });
+    let size = 0;
+    await b.startService(service('big', [on(Ping, () => Echoed.of({ bytes: new Uint8Array(size) }))]));
+    const remote = await a.connect(b.peer);
+    const names: unknown[] = [];
+    for (size of [150_000, 250_000, 150_000]) {
+      const call = outcomeOf(remote.call(Ping, {}));
+      await world.clock.advanceUntil(() => call.isSettled);
+      names.push(call.code ?? call.value?.name);
+    }
+    // The second is longer than the one end takes, the other one does not know, and the connection is made again.
+    expect(names).toEqual(['UNEXPECTED_REPLY', 'CLOSED', 'UNEXPECTED_REPLY']);
+    expect(remote.stats().connections).toBe(2);
+    expect(a.stats().faultsByCode).toEqual({ [wire === 'archethic' ? 'FRAME_INVALID' : 'MESSAGE_TOO_LARGE']: 1 });
     await world.stop();
   });
 

@@ -30,6 +30,8 @@ function rig() {
       if (peer.answer === 'queued') sent.push({ channel, bytes: bytes.length });
       return peer.answer;
     },
+    limits: [] as number[],
+    limitReceive: (_channel: number, bytes: number): void => void peer.limits.push(bytes),
     send: (): Promise<PeerSendResult> => new Promise((resolve) => waiting.push(resolve)),
     stop: async () => {
       peer.isRunning = false;
@@ -39,7 +41,13 @@ function rig() {
   const told: string[] = [];
   const link = new PeerLink(
     peer as unknown as Peer,
-    { clock, sendBufferBytesMax: SEND_BUFFER_BYTES_MAX, writeTimeoutMs: 30_000 },
+    {
+      clock,
+      sendBufferBytesMax: SEND_BUFFER_BYTES_MAX,
+      writeTimeoutMs: 30_000,
+      replyBytesMax: 9000,
+      unaskedBytesMax: 500,
+    },
     GREETING_TIMEOUT_MS,
     () => {
       silences += 1;
@@ -60,6 +68,21 @@ function envelop(messageId: number, bytes = 100): Uint8Array {
 }
 
 const FULL = expect.objectContaining({ code: 'SEND_BUFFER_FULL' });
+
+describe('the length of replies', () => {
+  it('is that of answers from the first request on until the last is answered, else that of what strangers send', () => {
+    const { link, peer } = rig();
+    for (const id of [1, 2]) link.send(envelop(id));
+    expect(peer.limits).toEqual([9000]);
+    link.answered(1);
+    link.answered(1);
+    expect(peer.limits).toEqual([9000]);
+    link.answered(2);
+    expect(peer.limits).toEqual([9000, 500]);
+    link.send(envelop(3));
+    expect(peer.limits).toEqual([9000, 500, 9000]);
+  });
+});
 
 describe('the window of requests', () => {
   it('takes REQUEST_WINDOW_BYTES to the byte, and no byte more', () => {

@@ -226,9 +226,7 @@ describe.each(WIRES)('a service that fails, wire %s', (wire) => {
 
   it('with an answer too large for a frame gives Error, and the connection stands', async () => {
     // Answers have the limit of frames, which is not that of what strangers may send.
-    const limits =
-      wire === 'archethic' ? { frameBytesMax: 1000, inboundFrameBytesMax: 500 } : { inboundFrameBytesMax: 1000 };
-    const { world, b, remote } = await pair(limits, { wire });
+    const { world, b, remote } = await pair({ frameBytesMax: 1000, inboundFrameBytesMax: 500 }, { wire });
     let size = 900;
     await b.startService(service('big', [on(Ping, () => Echoed.of({ bytes: new Uint8Array(size) }))]));
     // 5 + 34 + 1 of the envelop, 64 of the signature and 48 of the seal where there are any, 1 + 3 of the message.
