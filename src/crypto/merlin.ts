@@ -29,7 +29,8 @@ export class MerlinTranscript {
 
   /** Begins a transcript; `protocol` keeps runs of different protocols apart. */
   constructor(protocol: string) {
-    this.append('dom-sep', ascii(protocol));
+    this.#begin('dom-sep', protocol.length);
+    this.#strobe.absorbTextAs(AD, protocol);
   }
 
   /** Adds `message` under `label`; both are read, not kept. */
@@ -53,9 +54,8 @@ export class MerlinTranscript {
   }
 
   #begin(label: string, length: number): void {
-    const lengthBytes = Uint8Array.of(length, length >>> 8, length >>> 16, length >>> 24);
-    this.#strobe.absorbAs(META_AD, ascii(label));
-    this.#strobe.absorbMore(lengthBytes);
+    this.#strobe.absorbTextAs(META_AD, label);
+    this.#strobe.absorbMore(Uint8Array.of(length, length >>> 8, length >>> 16, length >>> 24));
   }
 }
 
@@ -68,15 +68,19 @@ class Strobe128 {
   #begunAt = 0;
 
   constructor() {
-    this.#state.set([1, RATE + 2, 1, 0, 1, 12 * 8]); // the encoding of the parameters, STROBE §6.2
-    this.#state.set(ascii('STROBEv1.0.2'), 6);
-    keccakP(this.#lanes, KECCAK_ROUNDS);
-    this.absorbAs(META_AD, ascii('Merlin v1.0'));
+    this.#state.set(startState());
+    this.absorbTextAs(META_AD, 'Merlin v1.0');
   }
 
   absorbAs(flags: number, bytes: Uint8Array): void {
     this.#begin(flags);
     this.absorbMore(bytes);
+  }
+
+  /** `text` is ASCII. */
+  absorbTextAs(flags: number, text: string): void {
+    this.#begin(flags);
+    for (let i = 0; i < text.length; i += 1) this.#absorb(text.charCodeAt(i));
   }
 
   /** Goes on with the operation begun last. */
@@ -124,6 +128,17 @@ class Strobe128 {
   }
 }
 
-function ascii(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+let start: Uint8Array | undefined;
+
+/** The state that every run begins with, STROBE §6.2: a permutation, which is a third of what a handshake needs. */
+function startState(): Uint8Array {
+  if (start === undefined) {
+    const state = new Uint8Array(STATE_BYTES);
+    const name = 'STROBEv1.0.2';
+    state.set([1, RATE + 2, 1, 0, 1, 12 * 8]); // the encoding of the parameters
+    for (let i = 0; i < name.length; i += 1) state[6 + i] = name.charCodeAt(i);
+    keccakP(new Uint32Array(state.buffer), KECCAK_ROUNDS);
+    start = state;
+  }
+  return start;
 }
