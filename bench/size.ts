@@ -52,7 +52,7 @@ async function weigh(code: string, isThirdPartyLeftOut: boolean): Promise<Weight
       },
     ],
   });
-  const { output } = await bundle.generate({ format: 'esm', minify: true, codeSplitting: false });
+  const { output } = await bundle.generate({ format: 'esm', minify: true, comments: false, codeSplitting: false });
   await bundle.close();
   const text = output[0].code;
   return { bytes: Buffer.byteLength(text), gzipBytes: gzipSync(text, { level: 9 }).length };

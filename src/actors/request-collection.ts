@@ -9,6 +9,7 @@ import { checkTimeout } from './callable-process.ts';
 import { callable, nobody } from './client.ts';
 import type { ActorError } from './errors.ts';
 import { type Address, whereis } from './names.ts';
+import { Once, within } from './once.ts';
 import type { Process } from './process.ts';
 import type { Request } from './request.ts';
 import type { TimerQueue } from './timer-queue.ts';
@@ -18,37 +19,33 @@ export type Response = { readonly reply: unknown } | { readonly error: ActorErro
 
 /** One call under way. */
 export class RequestId {
-  /** `undefined` until there is a response. */
-  response: Response | undefined = undefined;
-  readonly #waiting = new Set<(response: Response) => void>();
+  readonly #response = new Once<Response>();
   readonly #request: Request | undefined;
 
   /** Sends `tag` to `server`, without a deadline of its own. */
   constructor(server: Address, tag: string, payload?: unknown) {
     const pid = whereis(server);
     if (pid === undefined) {
-      this.#settle({ error: nobody(server, tag) });
+      this.#response.settle({ error: nobody(server, tag) });
       return;
     }
     this.#request = callable(pid).request(
       tag,
       payload,
       Number.POSITIVE_INFINITY,
-      (reply) => this.#settle({ reply }),
-      (error) => this.#settle({ error }),
+      (reply) => this.#response.settle({ reply }),
+      (error) => this.#response.settle({ error }),
     );
   }
 
-  #settle(response: Response): void {
-    this.response = response;
-    for (const resolve of this.#waiting) resolve(response);
-    this.#waiting.clear();
+  /** `undefined` until there is a response. */
+  get response(): Response | undefined {
+    return this.#response.value;
   }
 
   /** Calls `done` with the response, at once if there is one. @internal */
   whenSettled(done: (response: Response) => void): void {
-    if (this.response === undefined) this.#waiting.add(done);
-    else done(this.response);
+    this.#response.whenSettled(done);
   }
 
   /** Where waits for it are timed: the system of its server. @internal */
@@ -63,14 +60,7 @@ export class RequestId {
    * @returns undefined after `timeoutMs`.
    */
   async wait(timeoutMs: number = Number.POSITIVE_INFINITY): Promise<Response | undefined> {
-    checkTimeout(timeoutMs);
-    return (
-      this.response ??
-      within(this.timers, timeoutMs, (done) => {
-        this.#waiting.add(done);
-        return () => this.#waiting.delete(done);
-      })
-    );
+    return this.#response.wait(this.timers, timeoutMs);
   }
 
   /** Waits for the response, and gives up on it after `timeoutMs`: `receive_response/2`. A late one is dropped. */
@@ -84,27 +74,6 @@ export class RequestId {
   abandon(): void {
     this.#request?.fail('ABORTED', 'abandoned');
   }
-}
-
-/** What `begin` passes on, or `undefined` after `timeoutMs`; then what `begin` returned takes it back. */
-function within<T>(
-  timers: TimerQueue | undefined,
-  timeoutMs: number,
-  begin: (done: (value: T) => void) => () => void,
-): Promise<T | undefined> {
-  return new Promise((resolve) => {
-    const takeBack = begin((value) => {
-      timer?.cancel();
-      resolve(value);
-    });
-    const timer =
-      timeoutMs === Number.POSITIVE_INFINITY
-        ? undefined
-        : timers?.add(timeoutMs, () => {
-            takeBack();
-            resolve(undefined);
-          });
-  });
 }
 
 /** Sends a call and does not wait; `gen_server(3) send_request/2`. */

@@ -15,6 +15,7 @@ import { checkInteger, checkOneOf } from '../base/errors.ts';
 import { checkTimeout } from './callable-process.ts';
 import { ActorError } from './errors.ts';
 import { type ExitReason, formatExitReason } from './exit-reason.ts';
+import { Once } from './once.ts';
 import type { MonitorRef, Pid } from './pid.ts';
 import { asProcess, currentProcess, exitSignal, type Process, send } from './process.ts';
 import type { MaybePromise } from './protocol.ts';
@@ -49,8 +50,7 @@ export class Task<T> {
   readonly owner: Pid | undefined;
   /** The owner's monitor of a notifying task. */
   readonly ref: MonitorRef | undefined;
-  #result: TaskResult<T> | undefined;
-  #waiting: ((result: TaskResult<T>) => void)[] = [];
+  readonly #result = new Once<TaskResult<T>>();
 
   private constructor(
     owner: Process | undefined,
@@ -61,7 +61,7 @@ export class Task<T> {
     const process = start?.(this);
     this.pid = process;
     this.ref = isNotifying && process !== undefined ? owner?.monitor(process) : undefined;
-    process?.onExit((reason) => this.#settle({ exit: reason }));
+    process?.onExit((reason) => this.#result.settle({ exit: reason }));
   }
 
   /** Runs `body`, linked to the process that calls. */
@@ -87,7 +87,7 @@ export class Task<T> {
   /** A task that is done already; `Task.completed/1`. */
   static completed<T>(value: T): Task<T> {
     const task = new Task<T>(currentProcess(), undefined);
-    task.#settle({ ok: value });
+    task.#result.settle({ ok: value });
     return task;
   }
 
@@ -104,7 +104,7 @@ export class Task<T> {
         const process = spawn(async (self) => {
           const value = await body(self);
           if (!process.isAlive) return;
-          task.#settle({ ok: value });
+          task.#result.settle({ ok: value });
           if (options.isNotifying === true && owner !== undefined) {
             send(owner, { type: 'task', task: task as Task<unknown>, value } satisfies TaskMessage);
           }
@@ -114,12 +114,6 @@ export class Task<T> {
       },
       options.isNotifying,
     );
-  }
-
-  #settle(result: TaskResult<T>): void {
-    if (this.#result !== undefined) return;
-    this.#result = result;
-    for (const resolve of this.#waiting.splice(0)) resolve(result);
   }
 
   #checkOwner(): void {
@@ -146,7 +140,7 @@ export class Task<T> {
       const { exit } = result;
       throw new ActorError('EXIT', `task ${this.#label} exited: ${formatExitReason(exit)}`, {
         reason: exit,
-        ...(exit instanceof Error ? { cause: exit } : {}),
+        ...(exit instanceof Error && { cause: exit }),
       });
     });
   }
@@ -165,19 +159,19 @@ export class Task<T> {
   async shutdown(patience: number | 'brutal_kill' = TASK_TIMEOUT_MS_DEFAULT): Promise<TaskResult<T> | undefined> {
     this.#checkOwner();
     if (patience !== 'brutal_kill') checkTimeout(patience);
-    if (this.#result !== undefined) return this.#result;
+    if (this.#result.value !== undefined) return this.#result.value;
     const process = asProcess(this.pid as Pid);
     this.#unlink();
     const gone = this.#outcome(Number.POSITIVE_INFINITY);
-    exitSignal(process, undefined, patience === 'brutal_kill' ? 'kill' : 'shutdown', false);
+    const isBrutal = patience === 'brutal_kill';
+    exitSignal(process, undefined, isBrutal ? 'kill' : 'shutdown', false);
     const timer =
-      patience === 'brutal_kill' || patience === Number.POSITIVE_INFINITY || !process.isAlive
+      isBrutal || patience === Number.POSITIVE_INFINITY || !process.isAlive
         ? undefined
         : process.host.timers.add(patience, () => exitSignal(process, undefined, 'kill', false));
     const result = await gone;
     timer?.cancel();
-    const isAsked =
-      result !== undefined && 'exit' in result && (result.exit === 'shutdown' || result.exit === 'killed');
+    const isAsked = result && 'exit' in result && (result.exit === 'shutdown' || result.exit === 'killed');
     return isAsked ? undefined : result;
   }
 
@@ -186,7 +180,7 @@ export class Task<T> {
     this.#checkOwner();
     this.#unlink();
     if (this.ref !== undefined && this.owner !== undefined) asProcess(this.owner).demonitor(this.ref, { flush: true });
-    return this.#result;
+    return this.#result.value;
   }
 
   #unlink(): void {
@@ -198,20 +192,7 @@ export class Task<T> {
   }
 
   #outcome(timeoutMs: number): Promise<TaskResult<T> | undefined> {
-    checkTimeout(timeoutMs);
-    if (this.#result !== undefined) return Promise.resolve(this.#result);
-    return new Promise((resolve) => {
-      const done = (result: TaskResult<T> | undefined): void => {
-        timer?.cancel();
-        this.#waiting = this.#waiting.filter((waiting) => waiting !== done);
-        resolve(result);
-      };
-      const timer =
-        timeoutMs === Number.POSITIVE_INFINITY
-          ? undefined
-          : asProcess(this.pid as Pid).host.timers.add(timeoutMs, () => done(undefined));
-      this.#waiting.push(done);
-    });
+    return this.#result.wait((this.pid as Process | undefined)?.host.timers, timeoutMs);
   }
 
   /** Waits for all values, in the order given; rejects as the first one does. `Task.await_many/2`. */
@@ -250,7 +231,8 @@ export class Task<T> {
     });
     return Promise.all(
       tasks.map(async (task) => {
-        if (task.#result !== undefined) return [task, task.#result] as const;
+        const { value } = task.#result;
+        if (value !== undefined) return [task, value] as const;
         if (onTimeout === 'ignore') task.ignore();
         return [task, onTimeout === 'kill_task' ? await task.shutdown('brutal_kill') : undefined] as const;
       }),
