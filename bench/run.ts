@@ -8,6 +8,7 @@ import { cpus } from 'node:os';
 import { BENCH_USAGE, type BenchArguments, parseBenchArguments } from './arguments.ts';
 import { type BenchOptions, type BenchTable, formatRow } from './harness.ts';
 import { handshakeBench } from './net/handshake.bench.ts';
+import { mconnectionBench } from './net/mconnection.bench.ts';
 import { otpBench } from './process/otp.bench.ts';
 import { processBench } from './process/process.bench.ts';
 import { findRivals } from './rivals/rivals.ts';
@@ -18,6 +19,7 @@ const TABLES: readonly ((options: BenchOptions) => Promise<BenchTable>)[] = [
   otpBench,
   wireBench,
   handshakeBench,
+  mconnectionBench,
 ];
 
 function argumentsOf(): BenchArguments {

@@ -15,6 +15,8 @@ export interface LinkResult {
   readonly p50Ms?: number;
   readonly p99Ms?: number;
   readonly cpuSeconds: number;
+  /** Bulk bytes sent. */
+  readonly bytes?: number;
 }
 
 interface Counts {
@@ -78,7 +80,8 @@ export class Link {
       if ((await this.counts()).bytes >= this.#sentBulkBytes) break;
     }
     const elapsedMs = performance.now() - startMs;
-    return { mbPerSecond: this.#sentBulkBytes / 1000 / elapsedMs, cpuSeconds: cpuSince(cpu) };
+    const bytes = this.#sentBulkBytes;
+    return { mbPerSecond: bytes / 1000 / elapsedMs, cpuSeconds: cpuSince(cpu), bytes };
   }
 
   /** Round trips of 100 bytes every 5 ms, beside bulk unless `size` is 0, the first `warmUpSeconds` not counted. */

@@ -1,140 +1,219 @@
 /**
  * How does our MConnection do against a CometBFT peer, beside CometBFT against itself, in the same minutes: echo, bulk,
- * and the round trip of a small message beside saturated bulk? The floor of each row is Go to Go. Without Go there are
- * no rows.
+ * and the round trip of a small message beside saturated bulk? And beside a bare sender with the same cipher, between two
+ * genmesh processes, and at the receiving end of a CometBFT client? Without Go there are no rows.
+ *
+ * Engines: the one that is there by itself, and the native one where that is another.
  */
+import { engineNamed } from '../../src/crypto/default-engine.ts';
+import type { CryptoEngine, EngineName } from '../../src/crypto/engine.ts';
+import type { SecretStream } from '../../src/net/secret-stream.ts';
 import { buildGoPeer, type GoOptions, GoPeer, type GoResult } from '../../test/interop/go-peer.ts';
-import { type BenchOptions, type BenchTable, runTable, type Workload } from '../harness.ts';
+import { type BenchOptions, type BenchTable, type Heading, type Run, runTable, type Workload } from '../harness.ts';
+import { bareBulk } from './bare-sender.ts';
+import { GenmeshPeer } from './genmesh-peer.ts';
 import { Link, type LinkResult } from './mconnection-workloads.ts';
 
-interface Comparison {
-  readonly name: string;
-  readonly unit: string;
-  readonly target: string;
-  readonly peer?: GoOptions;
-  readonly go: readonly string[];
-  readonly ours: (link: Link, scale: number) => Promise<LinkResult>;
-  readonly pick: (result: LinkResult | GoResult) => number | undefined;
+type Result = LinkResult | GoResult;
+type Pick = (result: Result) => number | undefined;
+
+/** A peer of either kind. */
+interface Peer {
+  connect(engine: CryptoEngine): Promise<SecretStream>;
+  goClient(args: readonly string[]): Promise<GoResult>;
+  stop(): void;
 }
 
-const p50 = (result: LinkResult | GoResult): number | undefined => result.p50Ms;
-const p99 = (result: LinkResult | GoResult): number | undefined => result.p99Ms;
-const PROBE = ['-test', 'probe', '-seconds', '2'];
+const SECONDS = 2;
+const BULK_BYTES = 65_536;
 const DEFAULTS: GoOptions = { flush: '10ms', rate: 5_120_000 };
+const SLOW_MS = 20;
 
-const COMPARISONS: readonly Comparison[] = [
-  {
-    name: 'echo_1',
-    unit: 'rt/s',
-    target: 'as Go to Go',
-    go: ['-test', 'echo'],
-    ours: (link, scale) => link.echo(1, 2 * scale),
-    pick: (result) => result.perSecond,
-  },
-  {
-    name: 'echo_64',
-    unit: 'rt/s',
-    target: '1.7 times Go to Go',
-    go: ['-test', 'echo', '-in-flight', '64'],
-    ours: (link, scale) => link.echo(64, 2 * scale),
-    pick: (result) => result.perSecond,
-  },
-  {
-    name: 'bulk_64k',
-    unit: 'MB/s',
-    target: '90 % of a bare sender with the same cipher',
-    go: ['-test', 'bulk'],
-    ours: (link, scale) => link.bulk(65_536, 2 * scale),
-    pick: (result) => result.mbPerSecond,
-  },
-  {
-    name: 'bulk_1m',
-    unit: 'MB/s',
-    target: '90 % of a bare sender with the same cipher',
-    go: ['-test', 'bulk', '-size', '1048576'],
-    ours: (link, scale) => link.bulk(1_048_576, 2 * scale),
-    pick: (result) => result.mbPerSecond,
-  },
-  {
-    name: 'probe_p50',
-    unit: 'ms',
-    target: 'at most 0.5 beside bulk',
-    go: PROBE,
-    ours: (link, scale) => link.probe(65_536, 2 * scale),
-    pick: p50,
-  },
-  {
-    name: 'probe_p99',
-    unit: 'ms',
-    target: 'at most 5 beside bulk',
-    go: PROBE,
-    ours: (link, scale) => link.probe(65_536, 2 * scale),
-    pick: p99,
-  },
-  {
-    name: 'probe_defaults_p50',
-    unit: 'ms',
-    target: 'at most 0.5, a peer with all defaults, at 85 % of its rate',
-    peer: DEFAULTS,
-    go: [...PROBE, '-flush', '10ms', '-rate', '5120000'],
-    ours: (link, scale) => link.probe(65_536, 4 * scale, 8),
-    pick: p50,
-  },
-  {
-    name: 'probe_slow_p50',
-    unit: 'ms',
-    target: 'at most 15, bulk handlers that sleep 20 ms',
-    peer: { bulkDelay: '20ms' },
-    go: PROBE,
-    ours: (link, scale) => link.probe(65_536, 3 * scale, 1),
-    pick: p50,
-  },
-  {
-    name: 'idle_defaults_p50',
-    unit: 'ms',
-    target: 'at most 0.5, a peer with all defaults',
-    peer: DEFAULTS,
-    go: [...PROBE, '-size', '0', '-flush', '10ms'],
-    ours: (link, scale) => link.probe(0, 2 * scale),
-    pick: p50,
-  },
-];
+const perSecond: Pick = (result) => result.perSecond;
+const mbPerSecond: Pick = (result) => result.mbPerSecond;
+const p50: Pick = (result) => result.p50Ms;
+const p99: Pick = (result) => result.p99Ms;
+
+/** CPU seconds of the sender for each GB, opening its connection left out. */
+const cpuPerGb: Pick = (result) => {
+  const bytes = 'bytes' in result ? (result.bytes as number) : (result.mbPerSecond ?? 0) * 1e6 * SECONDS;
+  return (result.cpuSeconds / bytes) * 1e9;
+};
 
 /** Starts the peer anew for each number: a Go server whose heap has grown receives faster. */
-async function withPeer(options: GoOptions | undefined, run: (peer: GoPeer) => Promise<number>): Promise<number> {
-  const peer = await GoPeer.start(options);
+async function withPeer(starting: Promise<Peer>, picks: readonly Pick[], run: (peer: Peer) => Promise<Result>) {
+  const peer = await starting;
   try {
-    return await run(peer);
+    const result = await run(peer);
+    return picks.map((pick) => pick(result) ?? Number.NaN);
   } finally {
     peer.stop();
   }
 }
 
-function workload(comparison: Comparison): Workload {
-  const { name, unit, target, peer, go, ours, pick } = comparison;
+function goToGo(args: readonly string[], picks: readonly Pick[], options: GoOptions = {}): Run {
+  return () => withPeer(GoPeer.start(options), picks, (peer) => peer.goClient([...args, ...limitsOf(options)]));
+}
+
+/** A Go client has the limits of its peer; told of a slow one, it does not wait until that has handled everything. */
+function limitsOf({ flush, rate, bulkDelay }: GoOptions): readonly string[] {
+  const given = [
+    ['-flush', flush],
+    ['-rate', rate],
+    ['-bulk-delay', bulkDelay],
+  ];
+  return given.flatMap(([flag, value]) => (value === undefined ? [] : [`${flag}`, `${value}`]));
+}
+
+type LinkRun = (link: Link, scale: number) => Promise<LinkResult>;
+
+function oursTo(start: () => Promise<Peer>, engine: CryptoEngine, picks: readonly Pick[], run: LinkRun): Run {
+  return (scale) =>
+    withPeer(start(), picks, async (peer) => {
+      const link = new Link(await peer.connect(engine));
+      const result = await run(link, scale);
+      link.mconnection.stop();
+      return result;
+    });
+}
+
+const echo =
+  (inFlight: number): LinkRun =>
+  (link, scale) =>
+    link.echo(inFlight, SECONDS * scale);
+
+const bulk =
+  (size: number): LinkRun =>
+  (link, scale) =>
+    link.bulk(size, SECONDS * scale);
+
+const probe =
+  (size: number, warmUpSeconds: number): LinkRun =>
+  (link, scale) =>
+    link.probe(size, SECONDS * scale, warmUpSeconds);
+
+const CPU_UNIT = 's/GB';
+const BARE_TARGET = '90 % of a bare sender with the same cipher';
+
+/** What depends on the cipher. */
+function sealing(engineName: EngineName, engine: CryptoEngine): readonly Workload[] {
+  const toGo = (picks: readonly Pick[], run: LinkRun): Run => oursTo(() => GoPeer.start(), engine, picks, run);
+  const bulkPicks = [mbPerSecond, cpuPerGb];
+  const bulkRows = (name: string, size: number): readonly Workload[] => [
+    {
+      name: `${name}_${engineName}`,
+      unit: 'MB/s',
+      also: [{ name: `${name}_cpu_${engineName}`, unit: CPU_UNIT }],
+      floor: goToGo(['-test', 'bulk', '-size', `${size}`], bulkPicks),
+      ours: toGo(bulkPicks, bulk(size)),
+    },
+    {
+      name: `${name}_bare_${engineName}`,
+      unit: 'MB/s',
+      target: BARE_TARGET,
+      also: [{ name: `${name}_bare_cpu_${engineName}`, unit: CPU_UNIT }],
+      floor: (scale) =>
+        withPeer(GoPeer.start(), bulkPicks, async (peer) =>
+          bareBulk(await peer.connect(engine), size, SECONDS * scale),
+        ),
+      ours: toGo(bulkPicks, bulk(size)),
+    },
+  ];
+  const toOurs = (): Promise<Peer> => GenmeshPeer.start({ engine: engineName });
+  const goEcho = (inFlight: number): Run => goToGo(['-test', 'echo', '-in-flight', `${inFlight}`], [perSecond]);
+  const both = (name: string): Heading => ({ name: `${name}_${engineName}`, unit: 'rt/s' });
+  return [
+    { ...both('echo_1'), target: 'as Go to Go', floor: goEcho(1), ours: toGo([perSecond], echo(1)) },
+    { ...both('echo_64'), target: '1.7 times Go to Go', floor: goEcho(64), ours: toGo([perSecond], echo(64)) },
+    { ...both('genmesh_echo_64'), floor: goEcho(64), ours: oursTo(toOurs, engine, [perSecond], echo(64)) },
+    ...bulkRows('bulk_64k', BULK_BYTES),
+    ...bulkRows('bulk_1m', 1_048_576),
+    {
+      name: `genmesh_bulk_64k_${engineName}`,
+      unit: 'MB/s',
+      also: [{ name: `genmesh_bulk_64k_cpu_${engineName}`, unit: CPU_UNIT }],
+      floor: goToGo(['-test', 'bulk'], bulkPicks),
+      ours: oursTo(toOurs, engine, bulkPicks, bulk(BULK_BYTES)),
+    },
+  ];
+}
+
+const PROBE = ['-test', 'probe', '-seconds', `${SECONDS}`];
+const PROBE_PICKS = [p50, p99, mbPerSecond];
+
+interface Targets {
+  readonly target50?: string;
+  readonly target99?: string;
+}
+
+/** Three rows of one probe: the round trip in the middle, the slow ones, and the bulk beside it. */
+function probeRows(name: string, { target50, target99 }: Targets, floor: Run, ours: Run): Workload {
   return {
-    name,
-    unit,
-    target,
-    floor: () => withPeer(peer, async (server) => pick(await server.goClient(go)) ?? Number.NaN),
-    ours: (scale) =>
-      withPeer(peer, async (server) => {
-        const link = new Link(await server.connect());
-        const result = pick(await ours(link, scale));
-        link.mconnection.stop();
-        return result ?? Number.NaN;
-      }),
+    name: `${name}_p50`,
+    unit: 'ms',
+    ...(target50 === undefined ? {} : { target: target50 }),
+    also: [
+      { name: `${name}_p99`, unit: 'ms', ...(target99 === undefined ? {} : { target: target99 }) },
+      // A Go client does not count what a slow peer has handled.
+      ...(name.endsWith('_slow') || name.startsWith('idle') ? [] : [{ name: `${name}_bulk`, unit: 'MB/s' }]),
+    ],
+    floor,
+    ours,
   };
+}
+
+/** The round trip of a small message, with the engine that is there by itself. */
+function latency(engine: CryptoEngine): readonly Workload[] {
+  const goProbe = (options: GoOptions = {}, args: readonly string[] = []): Run =>
+    goToGo([...PROBE, ...args], PROBE_PICKS, options);
+  const toGo = (options: GoOptions, run: LinkRun): Run => oursTo(() => GoPeer.start(options), engine, PROBE_PICKS, run);
+  const slow: GoOptions = { bulkDelay: `${SLOW_MS}ms` };
+  const atOurs =
+    (bulkDelayMs: number): Run =>
+    () =>
+      withPeer(GenmeshPeer.start({ bulkDelayMs }), PROBE_PICKS, (peer) =>
+        peer.goClient([...PROBE, ...limitsOf({ bulkDelay: `${bulkDelayMs}ms` })]),
+      );
+  const ourPair = (bulkDelayMs: number): Run =>
+    oursTo(() => GenmeshPeer.start({ bulkDelayMs }), engine, PROBE_PICKS, probe(BULK_BYTES, 1));
+  const none: Targets = {};
+  return [
+    probeRows('probe', { target50: 'at most 0.5', target99: 'at most 5' }, goProbe(), toGo({}, probe(BULK_BYTES, 0.3))),
+    probeRows(
+      'probe_defaults',
+      { target50: 'at most 0.5 at 85 % of the rate of a peer with all defaults' },
+      goProbe(DEFAULTS),
+      toGo(DEFAULTS, probe(BULK_BYTES, 8)),
+    ),
+    probeRows('probe_slow', { target50: 'at most 15' }, goProbe(slow), toGo(slow, probe(BULK_BYTES, 1))),
+    probeRows(
+      'idle_defaults',
+      { target50: 'at most 0.5' },
+      goProbe(DEFAULTS, ['-size', '0']),
+      toGo(DEFAULTS, probe(0, 0.3)),
+    ),
+    probeRows('genmesh_probe', none, goProbe(), ourPair(0)),
+    probeRows('genmesh_probe_slow', none, goProbe(slow), ourPair(SLOW_MS)),
+    probeRows('receiving_probe', none, goProbe(), atOurs(0)),
+    probeRows('receiving_probe_slow', none, goProbe(slow), atOurs(SLOW_MS)),
+  ];
 }
 
 /** The table. */
 export async function mconnectionBench(options: BenchOptions): Promise<BenchTable> {
-  const title = 'MConnection to a CometBFT peer, floor: CometBFT to itself';
+  const title = 'MConnection to a CometBFT peer, floor: CometBFT to itself, and of "bare" rows a bare sender';
   try {
     buildGoPeer();
   } catch (error) {
     console.log(`${title}: left out, ${(error as Error).message}`);
     return { title, rounds: 0, rows: [] };
   }
-  return runTable(title, COMPARISONS.map(workload), options);
+  const engines = new Map<EngineName, CryptoEngine>();
+  for (const name of ['calibrated', 'native'] as const) {
+    const engine = engineNamed(name);
+    if (engine !== undefined) engines.set(engine.name, engine);
+  }
+  const [first] = engines.values();
+  const workloads = [...engines].flatMap(([name, engine]) => sealing(name, engine));
+  return runTable(title, [...workloads, ...latency(first as CryptoEngine)], options);
 }

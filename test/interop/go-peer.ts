@@ -69,6 +69,24 @@ function flags(options: GoOptions): string[] {
   return options.handshakesOnly === true ? [...texts, '-handshakes'] : texts;
 }
 
+/** Dials a peer at `tcp://HOST:PORT` and does the handshake. */
+export async function dialPeer(address: string, engine: CryptoEngine): Promise<SecretStream> {
+  const stream = await new TcpTransport().dial(parseNetAddress(address), { timeoutMs: 5000 });
+  const nodeKey = engine.generateKeyPair(systemRandom);
+  return secretConnection(stream, { clock: systemClock, random: systemRandom, engine, nodeKey });
+}
+
+/** Lets a Go client run a workload against a peer at `tcp://HOST:PORT`, as {@link GoPeer.goClient}. */
+export async function runGoClient(
+  address: string,
+  args: readonly string[],
+  options: GoOptions = {},
+): Promise<GoResult> {
+  const dial = address.slice('tcp://'.length);
+  const { stdout } = await promisify(execFile)(BINARY, ['-dial', dial, ...args, ...flags(options)]);
+  return JSON.parse(stdout) as GoResult;
+}
+
 /** A Go peer that listens; it ends with this process, or with `stop`. */
 export class GoPeer {
   readonly address: string;
@@ -97,21 +115,13 @@ export class GoPeer {
   }
 
   /** Dials it and does the handshake. */
-  async connect(engine: CryptoEngine = defaultEngine()): Promise<SecretStream> {
-    const stream = await new TcpTransport().dial(parseNetAddress(this.address), { timeoutMs: 5000 });
-    return secretConnection(stream, {
-      clock: systemClock,
-      random: systemRandom,
-      engine,
-      nodeKey: engine.generateKeyPair(systemRandom),
-    });
+  connect(engine: CryptoEngine = defaultEngine()): Promise<SecretStream> {
+    return dialPeer(this.address, engine);
   }
 
   /** Lets a Go client run a workload against it; `args` as its flags, `options` the client's own. */
-  async goClient(args: readonly string[], options: GoOptions = {}): Promise<GoResult> {
-    const dial = this.address.slice('tcp://'.length);
-    const { stdout } = await promisify(execFile)(BINARY, ['-dial', dial, ...args, ...flags(options)]);
-    return JSON.parse(stdout) as GoResult;
+  goClient(args: readonly string[], options: GoOptions = {}): Promise<GoResult> {
+    return runGoClient(this.address, args, options);
   }
 
   stop(): void {
