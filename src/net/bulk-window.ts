@@ -32,8 +32,9 @@ const QUIET_FACTOR = 8;
 /** Time without a small message after which the link counts as bulk only, in ms. */
 const QUIET_MS = 1_000;
 
-/** A ping after this part of the window. */
+/** A ping after this part of the window in bulk, and where there is little or none, after this part in all. */
 const PINGS_PER_WINDOW = 4;
+const PINGS_PER_SMALL_WINDOW = 2;
 
 /** Round trips longer than the shortest by this, in ms, are late: the peer sleeps in a limiter or a handler. */
 export const LATE_MS = 30;
@@ -81,6 +82,7 @@ export class BulkWindow {
   readonly #options: BulkWindowOptions;
   #sentBytes = 0;
   #pingedBytes = 0;
+  #bulkBytesUnpinged = 0;
   #pongedBytes = 0;
   #eofsSent = 0;
   #eofsPinged = 0;
@@ -167,6 +169,7 @@ export class BulkWindow {
   /** Counts a packet that was written. */
   packetSent(wireBytes: number, isWhole: boolean, isEof: boolean): void {
     this.#sentBytes += wireBytes;
+    if (!isWhole) this.#bulkBytesUnpinged += wireBytes;
     if (!isEof) return;
     this.#hasMessageUnpinged = true;
     if (!isWhole) this.#eofsSent += 1;
@@ -195,7 +198,8 @@ export class BulkWindow {
     if (this.#isPingOut) return false;
     const unpingedBytes = this.#sentBytes - this.#pingedBytes;
     if (unpingedBytes === 0) return false;
-    if (isBlocked || unpingedBytes >= windowBytes / PINGS_PER_WINDOW) return true;
+    if (isBlocked || this.#bulkBytesUnpinged >= windowBytes / PINGS_PER_WINDOW) return true;
+    if (unpingedBytes >= windowBytes / PINGS_PER_SMALL_WINDOW) return true;
     return isShared && this.#isPingChosen;
   }
 
@@ -222,6 +226,7 @@ export class BulkWindow {
     this.#isPingOut = true;
     this.#pingSentMs = nowMs;
     this.#pingedBytes = this.#sentBytes;
+    this.#bulkBytesUnpinged = 0;
     this.#isEofPing = this.#eofsSent > this.#eofsPinged;
     this.#eofsPinged = this.#eofsSent;
     this.#isPingChosen = false;

@@ -38,6 +38,8 @@ export class ChannelSender {
   readonly priority: number;
   readonly messageBytesMax: number;
   readonly capacity: number;
+  /** Longest packet of this channel on the wire, its length included. */
+  readonly packetBytesMax: number;
   readonly stats: ChannelSenderStats = { messagesSent: 0, bytesSent: 0, packetsSent: 0, refusals: 0 };
   /** Wire bytes of late, decayed by the scheduler. */
   recentlySent = 0;
@@ -56,6 +58,10 @@ export class ChannelSender {
     this.capacity = settings.sendQueueCapacity;
     this.#dataBytesMax = packetDataBytesMax(settings.id, false, packetPayloadBytesMax);
     this.#eofDataBytesMax = packetDataBytesMax(settings.id, true, packetPayloadBytesMax);
+    this.packetBytesMax = Math.max(
+      packetMsgBytes(settings.id, false, this.#dataBytesMax),
+      packetMsgBytes(settings.id, true, this.#eofDataBytesMax),
+    );
   }
 
   /** Messages not sent to their end, the one under way included. */
@@ -152,14 +158,6 @@ export class ChannelSender {
       this.stats.messagesSent += 1;
     }
     return wireBytes;
-  }
-
-  /** Longest packet of this channel on the wire, its length included. */
-  get packetBytesMax(): number {
-    return Math.max(
-      packetMsgBytes(this.id, false, this.#dataBytesMax),
-      packetMsgBytes(this.id, true, this.#eofDataBytesMax),
-    );
   }
 
   /** Forgets every message. */
