@@ -3,6 +3,7 @@ import type { ChildSpec } from '../../src/actors/child-spec.ts';
 import { asProcess, exit, type Pid } from '../../src/actors/process.ts';
 import { ignore, noreply, stop } from '../../src/actors/results.ts';
 import { spawn } from '../../src/actors/spawn.ts';
+import { normalizeChildSpec } from '../../src/supervisor/child.ts';
 import { DynamicSupervisor } from '../../src/supervisor/dynamic-supervisor.ts';
 import { PartitionSupervisor } from '../../src/supervisor/partition-supervisor.ts';
 import { RestartIntensity } from '../../src/supervisor/restart-intensity.ts';
@@ -105,6 +106,15 @@ describe('a supervisor', () => {
     asProcess(child).unlink(sup.pid);
     await world.drive(sup.stop());
     expect(child.isAlive).toBe(false);
+  });
+
+  test('the spec of a supervisor keeps what is said of it as a child: restart, shutdown, significance, modules', () => {
+    const said = { restart: 'transient', shutdown: 100, significant: true, modules: ['Own'] } as const;
+    const spec = Supervisor.childSpec('inner', [idle('a')], { strategy: 'one_for_one', ...said });
+    expect(spec).toMatchObject({ id: 'inner', type: 'supervisor', ...said });
+    const plain = normalizeChildSpec(Supervisor.childSpec('inner', [], { strategy: 'one_for_one' }));
+    const expected = { restart: 'permanent', shutdown: 'infinity', significant: false, modules: ['Supervisor'] };
+    expect(plain).toMatchObject(expected);
   });
 
   test('a transient supervisor that gave up is not restarted by its own, a permanent one is', async () => {
