@@ -17,8 +17,8 @@ import { BareMailbox, bareCounter } from './floor.ts';
 
 /** Times `count` calls one by one. @returns p50 and p99 in us. */
 export async function latencies(count: number, call: () => unknown): Promise<readonly [p50: number, p99: number]> {
-  const us = new Float64Array(count);
-  for (let i = 0; i < count; i += 1) {
+  const us = new Float64Array(Math.ceil(count));
+  for (let i = 0; i < us.length; i += 1) {
     const startMs = performance.now();
     await call();
     us[i] = (performance.now() - startMs) * 1000;

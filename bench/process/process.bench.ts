@@ -10,7 +10,7 @@ import {
   runTable,
   type Workload,
 } from '../harness.ts';
-import { DefinedEcho, Echo, Volley } from './echo.ts';
+import { DefinedEcho, Echo, SharedEcho, Volley } from './echo.ts';
 import { BareMailbox, bareCounter } from './floor.ts';
 
 type EchoRef = RefOf<Echo>;
@@ -142,10 +142,10 @@ const memory = (name: string, target: string, start: (system: ActorSystem) => Pr
   name,
   unit: 'B',
   target,
-  floor: (scale) => bytesEach(100_000 * scale, () => bareCounter()),
+  floor: (scale) => bytesEach(Math.ceil(100_000 * scale), () => bareCounter()),
   ours: async (scale) => {
     const system = new ActorSystem();
-    const count = 100_000 * scale;
+    const count = Math.ceil(100_000 * scale);
     const kept: Pid[] = new Array(count);
     for (let i = 0; i < 1000; i += 1) await start(system);
     collectGarbage();
@@ -258,7 +258,7 @@ const timersArm: Workload = {
     const system = new ActorSystem();
     const server = await startServer(Echo, [0], { system });
     const process = server as unknown as { sendAfter(message: unknown, delayMs: number): { cancel(): unknown } };
-    const count = 100_000 * scale;
+    const count = Math.ceil(100_000 * scale);
     const refs = new Array<{ cancel(): unknown }>(count);
     const startMs = performance.now();
     for (let i = 0; i < count; i += 1) refs[i] = process.sendAfter('late', 60_000 + (i % 1000));
@@ -291,6 +291,7 @@ export const PROCESS_WORKLOADS: readonly Workload[] = [
   pingPong,
   spawnStop,
   memory('idle_server', 'at most 600', (system) => startServer(Echo, [0], { system })),
+  memory('idle_shared_server', 'at most 300', (system) => startServer(SharedEcho, [0], { system })),
   memory('idle_defined_server', 'at most 300', (system) => DefinedEcho.startWith([0], { system })),
   registryLookup,
   restart(0.5),

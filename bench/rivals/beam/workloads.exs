@@ -30,6 +30,9 @@ defmodule Reporter do
 end
 
 defmodule Measure do
+  # As many of `base` operations as the scale asks for, and at least one.
+  def scaled(base, scale), do: max(1, ceil(base * scale))
+
   def now, do: :erlang.monotonic_time(:nanosecond)
 
   def ms(run) do
@@ -83,14 +86,14 @@ defmodule Messages do
   end
 
   def call_seq(scale) do
-    count = round(500_000 * scale)
+    count = scaled(500_000, scale)
     server = echo()
     rate(count, fn -> times(count, fn -> GenServer.call(server, :ping) end) end)
   end
 
   def call_lat_p50(scale) do
     server = echo()
-    latencies = for _ <- 1..round(200_000 * scale), do: timed_call(server)
+    latencies = for _ <- 1..scaled(200_000, scale), do: timed_call(server)
     for ns <- percentiles(latencies, [0.5, 0.99]), do: ns / 1000
   end
 
@@ -101,7 +104,7 @@ defmodule Messages do
   end
 
   def call_64(scale) do
-    each = round(10_000 * scale)
+    each = scaled(10_000, scale)
     server = echo()
     tester = self()
 
@@ -121,7 +124,7 @@ defmodule Messages do
   end
 
   def cast_1000(scale) do
-    batches = round(2000 * scale)
+    batches = scaled(2000, scale)
     server = echo()
 
     rate(batches * 1000, fn ->
@@ -133,7 +136,7 @@ defmodule Messages do
   end
 
   def cast_1m(scale) do
-    count = round(1_000_000 * scale)
+    count = scaled(1_000_000, scale)
     server = echo()
 
     rate(count, fn ->
@@ -143,7 +146,7 @@ defmodule Messages do
   end
 
   def pingpong(scale) do
-    count = round(1_000_000 * scale)
+    count = scaled(1_000_000, scale)
     partner = spawn_link(fn -> answer() end)
 
     rate(count, fn ->
@@ -162,12 +165,12 @@ defmodule Messages do
     end
   end
 
-  def ring(scale), do: ring(1000, 1, round(1000 * scale))
-  def ring_par(scale), do: ring(1000, 1000, max(1, round(10 * scale)))
+  def ring(scale), do: ring(1000, 1, scaled(1000, scale))
+  def ring_par(scale), do: ring(1000, 1000, scaled(10, scale))
 
   defp ring(size, tokens, laps) do
     tester = self()
-    first = Enum.reduce(2..size, tester, fn _, next -> spawn_link(fn -> pass(next) end) end)
+    first = Enum.reduce(2..size//1, tester, fn _, next -> spawn_link(fn -> pass(next) end) end)
 
     rate(size * tokens * laps, fn ->
       times(tokens, fn -> send(first, 1) end)
@@ -197,7 +200,7 @@ defmodule Messages do
   end
 
   def fanin_64(scale) do
-    each = round(20_000 * scale)
+    each = scaled(20_000, scale)
     tester = self()
 
     rate(64 * each, fn ->
@@ -207,7 +210,7 @@ defmodule Messages do
   end
 
   def big_mailbox(scale) do
-    count = round(100_000 * scale)
+    count = scaled(100_000, scale)
     server = echo()
     # On its heap, each minor collection would walk all that is unread: 2.8 k calls/s, where this makes 0.45 M.
     Process.flag(:message_queue_data, :off_heap)
@@ -221,12 +224,12 @@ defmodule Lifetimes do
   import Messages, only: [echo: 0]
 
   def spawn_stop(scale) do
-    count = round(100_000 * scale)
+    count = scaled(100_000, scale)
     rate(count, fn -> times(count, fn -> GenServer.stop(echo()) end) end)
   end
 
   def spawn_bulk_start(scale) do
-    count = round(100_000 * scale)
+    count = scaled(100_000, scale)
     start = now()
     servers = for _ <- 1..count, do: echo()
     started = now()
@@ -235,7 +238,7 @@ defmodule Lifetimes do
   end
 
   def raw_spawn(scale) do
-    count = round(300_000 * scale)
+    count = scaled(300_000, scale)
 
     rate(count, fn ->
       times(count, fn ->
@@ -246,11 +249,11 @@ defmodule Lifetimes do
   end
 
   def idle_server(scale) do
-    bytes(round(100_000 * scale), fn -> elem(GenServer.start(Echo, 0), 1) end, 0)
+    bytes(scaled(100_000, scale), fn -> elem(GenServer.start(Echo, 0), 1) end, 0)
   end
 
   def idle_hibernated(scale) do
-    bytes(round(100_000 * scale), fn -> elem(GenServer.start(Echo, 0, hibernate_after: 0), 1) end, 500)
+    bytes(scaled(100_000, scale), fn -> elem(GenServer.start(Echo, 0, hibernate_after: 0), 1) end, 500)
   end
 
   def sup_restart_300_p50(_scale) do
@@ -271,7 +274,7 @@ defmodule Lifetimes do
   end
 
   def sup_burst(scale) do
-    ids = Enum.to_list(1..round(1000 * scale))
+    ids = Enum.to_list(1..scaled(1000, scale))
     {:ok, supervisor} = supervise(Enum.map(ids, &child/1))
     children = Enum.map(ids, &await_up/1)
 
@@ -295,8 +298,8 @@ defmodule Lifetimes do
     receive do: ({:up, ^id, pid} -> pid)
   end
 
-  def dynsup_start_10k(scale), do: dynamic(round(10_000 * scale))
-  def dynsup_stop_50k(scale), do: dynamic(round(50_000 * scale)) |> List.last()
+  def dynsup_start_10k(scale), do: dynamic(scaled(10_000, scale))
+  def dynsup_stop_50k(scale), do: dynamic(scaled(50_000, scale)) |> List.last()
 
   defp dynamic(count) do
     {:ok, supervisor} = DynamicSupervisor.start_link(strategy: :one_for_one)
@@ -306,7 +309,7 @@ defmodule Lifetimes do
   end
 
   def monitors_100k(scale) do
-    count = round(100_000 * scale)
+    count = scaled(100_000, scale)
     {:ok, server} = GenServer.start(Echo, 0)
     made = rate(count, fn -> times(count, fn -> Process.monitor(server) end) end)
 
@@ -325,7 +328,7 @@ defmodule Lifetimes do
     ref = Process.monitor(tail)
 
     head =
-      Enum.reduce(2..round(10_000 * scale), tail, fn _, next ->
+      Enum.reduce(2..scaled(10_000, scale)//1, tail, fn _, next ->
         link = fn ->
           Process.link(next)
           send(tester, :linked)
@@ -364,7 +367,7 @@ defmodule Services do
   end
 
   def registry_lookup(scale) do
-    count = round(1_000_000 * scale)
+    count = scaled(1_000_000, scale)
     name = registry(:unique)
     for i <- 1..@keys, do: {:ok, _} = Registry.register(name, i, i)
     rate(count, fn -> lookups(name, count) end)
@@ -379,7 +382,7 @@ defmodule Services do
   end
 
   def registry_call(scale) do
-    count = round(100_000 * scale)
+    count = scaled(100_000, scale)
     name = registry(:unique)
     via = {:via, Registry, {name, :server}}
     {:ok, _} = GenServer.start_link(Echo, 0, name: via)
@@ -387,7 +390,7 @@ defmodule Services do
   end
 
   def registry_dispatch(scale) do
-    rounds = max(1, round(500 * scale))
+    rounds = scaled(500, scale)
     name = registry(:duplicate)
     tester = self()
 
@@ -414,7 +417,7 @@ defmodule Services do
   end
 
   def timers_1s_arm(scale) do
-    count = round(100_000 * scale)
+    count = scaled(100_000, scale)
     armed = ms(fn -> arm(count) end)
     lateness = for _ <- 1..count, do: receive(do: ({:t, due} -> now() - due))
     [armed | for(ns <- percentiles(lateness, [0.5, 0.99]), do: ns / 1.0e6)]
@@ -432,7 +435,7 @@ defmodule Services do
   def timers_cancel(scale), do: List.last(arm_and_cancel(scale))
 
   defp arm_and_cancel(scale) do
-    count = round(100_000 * scale)
+    count = scaled(100_000, scale)
     start = now()
     timers = for i <- 1..count, do: Process.send_after(self(), :late, 60_000 + rem(i, 1000))
     armed = now()
@@ -441,17 +444,17 @@ defmodule Services do
   end
 
   def task_await(scale) do
-    count = round(50_000 * scale)
+    count = scaled(50_000, scale)
     rate(count, fn -> for i <- 1..count, do: ^i = Task.await(Task.async(fn -> i end)) end)
   end
 
   def task_stream(scale) do
-    count = round(50_000 * scale)
+    count = scaled(50_000, scale)
     rate(count, fn -> 1..count |> Task.async_stream(& &1, max_concurrency: 64) |> Enum.each(fn {:ok, _} -> :ok end) end)
   end
 
   def agent_update(scale) do
-    count = round(300_000 * scale)
+    count = scaled(300_000, scale)
     {:ok, agent} = Agent.start_link(fn -> 0 end)
 
     rate(count, fn ->
@@ -461,7 +464,7 @@ defmodule Services do
   end
 
   def sys_get_state(scale) do
-    count = round(300_000 * scale)
+    count = scaled(300_000, scale)
     server = echo()
     rate(count, fn -> times(count, fn -> :sys.get_state(server) end) end)
   end
