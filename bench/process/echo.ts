@@ -33,6 +33,22 @@ export class Echo extends GenServer<number, EchoProtocol, [start: number]> {
   });
 }
 
+const SHARED_CALLS: CallHandlers<number, EchoProtocol> = {
+  ping: (_, state) => reply('pong', state),
+  get: (_, state) => reply(state, state),
+  echo: (value, state) => reply(value, state),
+};
+const SHARED_CASTS: CastHandlers<number, EchoProtocol> = { inc: (_, state) => noreply(state + 1) };
+
+/** The same Echo with handlers made once, outside of the class: they do not use `this`. */
+export class SharedEcho extends GenServer<number, EchoProtocol, [start: number]> {
+  init(start: number): number {
+    return start;
+  }
+  override readonly handleCall: CallHandlers<number, EchoProtocol> = SHARED_CALLS;
+  override readonly handleCast: CastHandlers<number, EchoProtocol> = SHARED_CASTS;
+}
+
 /** The same Echo, defined as one object: its processes share their handlers. */
 export const DefinedEcho: DefinedServer<[start: number], EchoProtocol> = defineServer({
   name: 'DefinedEcho',
