@@ -16,6 +16,7 @@ import { exitMessage, infoMessage, type Message, MessageKind } from './message.t
 import type { Alias, Destination, Down, MonitorRef, Pid, Self, TimerRef } from './pid.ts';
 import type { ProcessExtras } from './process-extras.ts';
 import type { Request, RequestOwner } from './request.ts';
+import type { QueuedTimer } from './timer-queue.ts';
 
 export type { Alias, Destination, Down, Exit, MonitorRef, Pid, Self, Timeout, TimerRef } from './pid.ts';
 
@@ -172,13 +173,17 @@ export abstract class Process extends Mailbox implements Self, RequestOwner {
         if (pid !== undefined) send(pid, message);
       });
     }
-    return asProcess(to).deliverAfter(infoMessage(message), delayMs);
+    const target = asProcess(to);
+    return target.unlessEnded(host.timers.addInfo(delayMs, target, message, target.more()));
   }
 
   /** Queues `message` here after `delayMs`. The timer goes with this process: it is of no use to anybody else. */
   deliverAfter(message: Message, delayMs: number): TimerRef {
-    const timer = this.host.timers.addMessage(delayMs, this, message, this.more());
-    if (!this.isAlive) timer.cancel();
+    return this.unlessEnded(this.host.timers.addMessage(delayMs, this, message, this.more()));
+  }
+
+  private unlessEnded(timer: QueuedTimer): TimerRef {
+    if (!this.isAlive) timer.drop();
     return timer;
   }
 
@@ -277,7 +282,7 @@ export abstract class Process extends Mailbox implements Self, RequestOwner {
   }
 
   private dropTimers(extras: ProcessExtras): void {
-    while (extras.firstTimer !== undefined) extras.firstTimer.cancel();
+    while (extras.firstTimer !== undefined) extras.firstTimer.drop();
     if (extras.aliases !== undefined) {
       for (const alias of extras.aliases) (alias as ProcessAlias).isActive = false;
       extras.aliases = undefined;

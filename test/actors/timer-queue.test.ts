@@ -104,6 +104,35 @@ describe('the timers of a system', () => {
     );
   });
 
+  test('due within the same ms fire in due order, and never before the ms that is not before their time', async () => {
+    const clock = new VirtualClock();
+    const timers = new TimerQueue(clock);
+    const fired: string[] = [];
+    timers.add(10.9, () => fired.push('c'));
+    timers.add(10.2, () => fired.push('a'));
+    timers.add(11, () => fired.push('d'));
+    timers.add(10.2, () => fired.push('b'));
+    await clock.advance(10.95);
+    expect(fired).toEqual([]);
+    await clock.advance(0.05);
+    expect(fired).toEqual(['a', 'b', 'c', 'd']);
+    expect(clock.timerCount).toBe(0);
+  });
+
+  test('those left when most are cancelled fire at their time, in order, and what was cancelled never does', async () => {
+    const clock = new VirtualClock();
+    const timers = new TimerQueue(clock);
+    const fired: number[] = [];
+    const refs = Array.from({ length: 1000 }, (_, i) => timers.add(1 + (i % 250), () => fired.push(i)));
+    for (const [i, ref] of refs.entries()) if (i % 100 !== 7) ref.cancel();
+    expect(timers.liveCount).toBe(10);
+    await clock.advance(250);
+    const kept = Array.from({ length: 10 }, (_, k) => 7 + 100 * k);
+    expect(fired).toEqual(kept.sort((a, b) => (a % 250) - (b % 250) || a - b));
+    expect(timers.liveCount).toBe(0);
+    expect(clock.timerCount).toBe(0);
+  });
+
   test('sendAfter takes delays up to the longest a timer has, and by name looks up when the time has come', async () => {
     const world = new World(undefined);
     await world.run(async (self) => {
