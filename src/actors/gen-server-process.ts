@@ -9,7 +9,14 @@ import { CallableProcess } from './callable-process.ts';
 import { ActorError } from './errors.ts';
 import { type ExitReason, formatExitReason } from './exit-reason.ts';
 import { Flag, type ProcessHost } from './mailbox.ts';
-import { continueMessage, describeMessage, infoMessage, type Message, MessageKind } from './message.ts';
+import {
+  type CastMessage,
+  continueMessage,
+  describeMessage,
+  infoMessage,
+  type Message,
+  MessageKind,
+} from './message.ts';
 import type { Process } from './process.ts';
 import type { DebugEvent } from './process-extras.ts';
 import { reportLongHandler, reportTermination } from './reports.ts';
@@ -113,6 +120,11 @@ export class GenServerProcess extends CallableProcess {
     return (this.flags & SPECIAL) === 0 ? this.dispatch(message) : this.handleSpecially(message);
   }
 
+  private dispatch(message: Message): PromiseLike<void> | undefined {
+    if (message.kind === MessageKind.cast) return this.takeCast(message);
+    return message.kind === MessageKind.call ? this.takeCall(message) : this.takeOther(message);
+  }
+
   private handleSpecially(message: Message): PromiseLike<void> | undefined {
     const { extras } = this;
     const hadIdleTimer = (this.flags & Flag.idleTimer) !== 0;
@@ -159,38 +171,38 @@ export class GenServerProcess extends CallableProcess {
     if (this.mailbox?.length === 0) this.mailbox = undefined;
   }
 
-  /** Casts and calls that are answered at once end here; all else is one function further. */
-  private dispatch(message: Message): PromiseLike<void> | undefined {
+  // Casts and calls that are answered at once end in these two; all else is one function further. They are small so that
+  // the compiler has room for them in the loop of the scheduler.
+
+  private takeCast(message: CastMessage): PromiseLike<void> | undefined {
     try {
-      if (message.kind === MessageKind.cast) {
-        const handler = message.tag === this.castTag ? this.castHandler : this.findCastHandler(message.tag);
-        if (handler === undefined) return this.unhandled('cast', message);
-        const result = handler(message.payload, this.state) as MaybeResult;
-        if (result?.kind !== 'noreply' || result.action !== undefined) return this.apply(result, message);
-        this.state = result.state;
-        if ((this.flags & DEBUGGED) !== 0) this.note('noreply', '', undefined);
-        return undefined;
+      const handler = message.tag === this.castTag ? this.castHandler : this.findCastHandler(message.tag);
+      if (handler === undefined) return this.unhandled('cast', message);
+      const result = handler(message.payload, this.state) as MaybeResult;
+      if (result?.kind !== 'noreply' || result.action !== undefined || (this.flags & DEBUGGED) !== 0) {
+        return this.apply(result, message);
       }
-      if (message.kind === MessageKind.call) {
-        const handler = this.module.handleCall?.[message.tag];
-        if (handler === undefined) return this.unhandled('call', message);
-        this.serving = message;
-        const result = handler(message.payload, this.state, message) as MaybeResult;
-        if (result?.kind !== 'reply' || result.action !== undefined) return this.apply(result, message);
-        this.answer(result, message);
-        return undefined;
-      }
-      return this.dispatchOther(message);
+      this.state = result.state;
     } catch (thrown) {
       return this.failed(thrown, message);
     }
   }
 
-  private answer({ value, state }: Reply<unknown, unknown>, request: Request): void {
-    this.state = state;
-    this.serving = undefined;
-    request.reply(value);
-    if ((this.flags & DEBUGGED) !== 0) this.note('out', describeMessage(request), value, request.caller);
+  private takeCall(message: Request): PromiseLike<void> | undefined {
+    try {
+      const handler = this.module.handleCall?.[message.tag];
+      if (handler === undefined) return this.unhandled('call', message);
+      this.serving = message;
+      const result = handler(message.payload, this.state, message) as MaybeResult;
+      if (result?.kind !== 'reply' || result.action !== undefined || (this.flags & DEBUGGED) !== 0) {
+        return this.apply(result, message);
+      }
+      this.state = result.state;
+      this.serving = undefined;
+      message.reply(result.value);
+    } catch (thrown) {
+      return this.failed(thrown, message);
+    }
   }
 
   /** Remembered for the next cast: most have the tag of the one before, and a look-up by a name that varies is slow. */
@@ -201,19 +213,23 @@ export class GenServerProcess extends CallableProcess {
     return handler;
   }
 
-  private dispatchOther(message: Message): PromiseLike<void> | undefined {
-    switch (message.kind) {
-      case MessageKind.info:
-        return this.apply(this.module.handleInfo(message.payload, this.state), message);
-      case MessageKind.exit: {
-        const { pid, reason } = message.payload;
-        if (pid === this.parent) return this.terminate(reason);
-        return this.apply(this.module.handleInfo({ type: 'exit', pid, reason }, this.state), message);
+  private takeOther(message: Message): PromiseLike<void> | undefined {
+    try {
+      switch (message.kind) {
+        case MessageKind.info:
+          return this.apply(this.module.handleInfo(message.payload, this.state), message);
+        case MessageKind.exit: {
+          const { pid, reason } = message.payload;
+          if (pid === this.parent) return this.terminate(reason);
+          return this.apply(this.module.handleInfo({ type: 'exit', pid, reason }, this.state), message);
+        }
+        case MessageKind.continue:
+          return this.apply(this.module.handleContinue(message.payload, this.state), message);
+        default:
+          return this.handleSystem(message);
       }
-      case MessageKind.continue:
-        return this.apply(this.module.handleContinue(message.payload, this.state), message);
-      default:
-        return this.handleSystem(message);
+    } catch (thrown) {
+      return this.failed(thrown, message);
     }
   }
 
@@ -269,8 +285,11 @@ export class GenServerProcess extends CallableProcess {
       return undefined;
     }
     if (kind === 'reply' && message.kind === MessageKind.call) {
-      const { action } = result as Reply<unknown, unknown>;
-      this.answer(result as Reply<unknown, unknown>, message);
+      const { value, state, action } = result as Reply<unknown, unknown>;
+      this.state = state;
+      this.serving = undefined;
+      message.reply(value);
+      if ((this.flags & DEBUGGED) !== 0) this.note('out', describeMessage(message), value, message.caller);
       if (action !== undefined) this.act(action);
       return undefined;
     }
