@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodePacketMsg, encodePacketPing, encodePacketPong } from '../../src/codec/cometbft-packet.ts';
+import { hexToBytes } from '../../src/codec/hex.ts';
 import type { MConnectionOptions } from '../../src/net/mconnection-options.ts';
 import { connect, type LinkRig } from '../net/link-rig.ts';
 import { pattern, RawPeer, RecordedMConnection } from '../net/mconnection-rig.ts';
@@ -41,6 +42,8 @@ describe('a hostile peer of an MConnection', () => {
     ['a length of 2^63', Uint8Array.of(0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1), 'PACKET_INVALID'],
     ['an unknown channel (ReadErrorUnknownChannel)', encodePacketMsg(2, true, pattern(1)), 'UNKNOWN_CHANNEL'],
     ['channel 0', encodePacketMsg(0, true, pattern(1)), 'UNKNOWN_CHANNEL'],
+    ['channel -1, in ten bytes', hexToBytes('0f1a0d08ffffffffffffffffff011001'), 'UNKNOWN_CHANNEL'],
+    ['channel 256', hexToBytes('071a050880021001'), 'UNKNOWN_CHANNEL'],
     ['channel 1025 (ChannelOverflow)', Uint8Array.of(7, 0x1a, 5, 0x08, 0x81, 0x08, 0x10, 1), 'UNKNOWN_CHANNEL'],
     [
       'channel -1',
