@@ -7,8 +7,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { BENCH_USAGE, type BenchArguments, parseBenchArguments } from './arguments.ts';
 import { type BenchOptions, type BenchTable, formatRow } from './harness.ts';
+import { enginesBench } from './net/engines.bench.ts';
 import { handshakeBench } from './net/handshake.bench.ts';
+import { libp2pBench } from './net/libp2p.bench.ts';
 import { mconnectionBench } from './net/mconnection.bench.ts';
+import { memoryBench } from './net/memory.bench.ts';
 import { otpBench } from './process/otp.bench.ts';
 import { processBench } from './process/process.bench.ts';
 import { findRivals } from './rivals/rivals.ts';
@@ -20,6 +23,9 @@ const TABLES: readonly ((options: BenchOptions) => Promise<BenchTable>)[] = [
   wireBench,
   handshakeBench,
   mconnectionBench,
+  enginesBench,
+  memoryBench,
+  libp2pBench,
 ];
 
 function argumentsOf(): BenchArguments {
