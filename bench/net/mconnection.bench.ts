@@ -139,63 +139,95 @@ function sealing(engineName: EngineName, engine: CryptoEngine): readonly Workloa
 }
 
 const PROBE = ['-test', 'probe', '-seconds', `${SECONDS}`];
-const PROBE_PICKS = [p50, p99, mbPerSecond];
+const TRIP_PICKS = [p50, p99];
+const TRIP_AND_BULK_PICKS = [...TRIP_PICKS, mbPerSecond];
 
-interface Targets {
+/** What a probe runs against, what it is to reach, and what it tells. */
+interface Probe {
+  readonly name: string;
   readonly target50?: string;
   readonly target99?: string;
+  readonly picks: readonly Pick[];
+  readonly floor: (picks: readonly Pick[]) => Run;
+  readonly ours: (picks: readonly Pick[]) => Run;
 }
 
-/** Three rows of one probe: the round trip in the middle, the slow ones, and the bulk beside it. */
-function probeRows(name: string, { target50, target99 }: Targets, floor: Run, ours: Run): Workload {
+/** The rows of one probe: the round trip in the middle, the slow ones, and the bulk beside it. */
+function probeRows({ name, target50, target99, picks, floor, ours }: Probe): Workload {
+  const headings: readonly Heading[] = [
+    { name: `${name}_p99`, unit: 'ms', ...(target99 === undefined ? {} : { target: target99 }) },
+    { name: `${name}_bulk`, unit: 'MB/s' },
+  ];
   return {
     name: `${name}_p50`,
     unit: 'ms',
     ...(target50 === undefined ? {} : { target: target50 }),
-    also: [
-      { name: `${name}_p99`, unit: 'ms', ...(target99 === undefined ? {} : { target: target99 }) },
-      // A Go client does not count what a slow peer has handled.
-      ...(name.endsWith('_slow') || name.startsWith('idle') ? [] : [{ name: `${name}_bulk`, unit: 'MB/s' }]),
-    ],
-    floor,
-    ours,
+    also: headings.slice(0, picks.length - 1),
+    floor: floor(picks),
+    ours: ours(picks),
   };
 }
 
 /** The round trip of a small message, with the engine that is there by itself. */
 function latency(engine: CryptoEngine): readonly Workload[] {
-  const goProbe = (options: GoOptions = {}, args: readonly string[] = []): Run =>
-    goToGo([...PROBE, ...args], PROBE_PICKS, options);
-  const toGo = (options: GoOptions, run: LinkRun): Run => oursTo(() => GoPeer.start(options), engine, PROBE_PICKS, run);
-  const slow: GoOptions = { bulkDelay: `${SLOW_MS}ms` };
-  const atOurs =
-    (bulkDelayMs: number): Run =>
+  const go =
+    (options: GoOptions = {}, args: readonly string[] = []) =>
+    (picks: readonly Pick[]): Run =>
+      goToGo([...PROBE, ...args], picks, options);
+  const toGo =
+    (options: GoOptions, run: LinkRun) =>
+    (picks: readonly Pick[]): Run =>
+      oursTo(() => GoPeer.start(options), engine, picks, run);
+  const toOurs =
+    (bulkDelayMs: number) =>
+    (picks: readonly Pick[]): Run =>
+      oursTo(() => GenmeshPeer.start({ bulkDelayMs }), engine, picks, probe(BULK_BYTES, 1));
+  const goToOurs =
+    (bulkDelayMs: number) =>
+    (picks: readonly Pick[]): Run =>
     () =>
-      withPeer(GenmeshPeer.start({ bulkDelayMs }), PROBE_PICKS, (peer) =>
+      withPeer(GenmeshPeer.start({ bulkDelayMs }), picks, (peer) =>
         peer.goClient([...PROBE, ...limitsOf({ bulkDelay: `${bulkDelayMs}ms` })]),
       );
-  const ourPair = (bulkDelayMs: number): Run =>
-    oursTo(() => GenmeshPeer.start({ bulkDelayMs }), engine, PROBE_PICKS, probe(BULK_BYTES, 1));
-  const none: Targets = {};
+  const slow: GoOptions = { bulkDelay: `${SLOW_MS}ms` };
+  const target50 = 'at most 0.5';
+  // What a slow peer has handled is not counted, and beside nothing there is nothing to count.
+  const picks = TRIP_PICKS;
+  const picksAll = TRIP_AND_BULK_PICKS;
   return [
-    probeRows('probe', { target50: 'at most 0.5', target99: 'at most 5' }, goProbe(), toGo({}, probe(BULK_BYTES, 0.3))),
-    probeRows(
-      'probe_defaults',
-      { target50: 'at most 0.5 at 85 % of the rate of a peer with all defaults' },
-      goProbe(DEFAULTS),
-      toGo(DEFAULTS, probe(BULK_BYTES, 8)),
-    ),
-    probeRows('probe_slow', { target50: 'at most 15' }, goProbe(slow), toGo(slow, probe(BULK_BYTES, 1))),
-    probeRows(
-      'idle_defaults',
-      { target50: 'at most 0.5' },
-      goProbe(DEFAULTS, ['-size', '0']),
-      toGo(DEFAULTS, probe(0, 0.3)),
-    ),
-    probeRows('genmesh_probe', none, goProbe(), ourPair(0)),
-    probeRows('genmesh_probe_slow', none, goProbe(slow), ourPair(SLOW_MS)),
-    probeRows('receiving_probe', none, goProbe(), atOurs(0)),
-    probeRows('receiving_probe_slow', none, goProbe(slow), atOurs(SLOW_MS)),
+    probeRows({
+      name: 'probe',
+      target50,
+      target99: 'at most 5',
+      picks: picksAll,
+      floor: go(),
+      ours: toGo({}, probe(BULK_BYTES, 0.3)),
+    }),
+    probeRows({
+      name: 'probe_defaults',
+      target50: 'at most 0.5 at 85 % of the rate of a peer with all defaults',
+      picks: picksAll,
+      floor: go(DEFAULTS),
+      ours: toGo(DEFAULTS, probe(BULK_BYTES, 8)),
+    }),
+    probeRows({
+      name: 'probe_slow',
+      target50: 'at most 15',
+      picks,
+      floor: go(slow),
+      ours: toGo(slow, probe(BULK_BYTES, 1)),
+    }),
+    probeRows({
+      name: 'idle_defaults',
+      target50,
+      picks,
+      floor: go(DEFAULTS, ['-size', '0']),
+      ours: toGo(DEFAULTS, probe(0, 0.3)),
+    }),
+    probeRows({ name: 'genmesh_probe', picks: picksAll, floor: go(), ours: toOurs(0) }),
+    probeRows({ name: 'genmesh_probe_slow', picks, floor: go(slow), ours: toOurs(SLOW_MS) }),
+    probeRows({ name: 'receiving_probe', picks: picksAll, floor: go(), ours: goToOurs(0) }),
+    probeRows({ name: 'receiving_probe_slow', picks, floor: go(slow), ours: goToOurs(SLOW_MS) }),
   ];
 }
 
