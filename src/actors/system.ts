@@ -19,7 +19,7 @@ import { TimerQueue } from './timer-queue.ts';
 
 /** Messages handled before the event loop gets a turn. */
 export const MESSAGES_PER_SLICE = 1024;
-/** Time after which the event loop gets a turn, in ms, looked at every 16 messages. */
+/** Time after which the event loop gets a turn, in ms, looked at every 16 to 31 messages. */
 export const SLICE_MS_MAX = 3;
 const MESSAGES_PER_CLOCK_READING = 16;
 
