@@ -76,8 +76,8 @@ export interface Self extends Pid {
   /** Takes a monitor back; with `flush`, also a `down` that waits in the mailbox. @returns false when it was gone. */
   demonitor(ref: MonitorRef, options?: { readonly flush?: boolean }): boolean;
   /**
-   * Sends `message` to itself (default) or `to` after `delayMs`, never early. A name is looked up when the time has come;
-   * a dead receiver gets nothing.
+   * Sends `message` to itself (default) or `to` after `delayMs`, never early: in the first whole ms of the clock that is not
+   * before its time. A name is looked up when the time has come; a dead receiver gets nothing.
    *
    * @param delayMs - 0 to `TIMER_DELAY_MS_MAX` (about 24.8 days).
    * @throws RangeError for a delay out of range.
