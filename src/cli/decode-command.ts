@@ -16,7 +16,8 @@ export const decodeCommand: Command = command({
   details: [
     'Finds out what the bytes are and prints it as JSON; "kind" says which: frame (4-byte length and payload; several',
     'in a row make an array), heartbeat, envelope, message. Of a sealed envelope the message is shown when --key opens',
-    'it, else what travels in the clear. The signature is verified whenever the message can be read.',
+    'it, else what travels in the clear. The signature is verified whenever the message can be read; an envelope without',
+    'one, as inside an MConnection, says null.',
   ],
   positionals: [
     { name: 'HEX', help: 'the bytes in hex, blanks allowed, 0x before them allowed; - reads standard input' },

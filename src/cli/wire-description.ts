@@ -119,6 +119,8 @@ function looksLikeEnvelop({ senderPublicKey, signature, isEncrypted, body }: Mes
   const sender = keyOf(senderPublicKey);
   if (sender === undefined || sender.curve === 'bls') return false;
   const length = signature.length;
+  // In the clear inside an MConnection; the greeting has no message either.
+  if (length === 0) return sender.curve === 'ed25519' && !isEncrypted;
   if (sender.curve === 'ed25519' ? length !== 64 : length < 8 || length > 72) return false;
   return body.length >= (isEncrypted ? eciesOverheadBytes('ed25519') : 1);
 }
@@ -155,11 +157,20 @@ function describeEnvelope(bytes: Uint8Array, { engine, recipient }: DescribeOpti
   } catch (error) {
     return { description: sealed, problem: `the envelope does not open with this key: ${messageOf(error)}` };
   }
+  if (!isEncrypted && signature.length === 0) return describeUnsigned(clear, body);
   const signatureValid = holds(engine, senderPublicKey, plain, signature);
   const content = describeMessage(plain);
   const problem =
     content.problem ?? (signatureValid ? undefined : 'the signature is not by the sender over this message');
   return { description: { ...clear, signatureValid, message: content.description ?? bytesToHex(plain) }, problem };
+}
+
+/** An envelope as an MConnection carries it, which says by itself who sent it: nothing to verify. */
+function describeUnsigned(clear: JsonObject, body: Uint8Array): WireDescription {
+  const unsigned = { ...clear, signatureValid: null };
+  if (body.length === 0) return { description: { ...unsigned, message: null }, problem: undefined };
+  const { description, problem } = describeMessage(body);
+  return { description: { ...unsigned, message: description ?? bytesToHex(body) }, problem };
 }
 
 function holds(engine: CryptoEngine, sender: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {

@@ -116,6 +116,8 @@ function switchOptions(context: NodeContext, messaging: MessagingReactor): Switc
     dialsMax: Math.min(peersMax, remotesMax),
     handshakesMax: Math.min(handshakesMax, inboundConnectionsMax),
     dialTimeoutMs,
+    handshakeTimeoutMs: dialTimeoutMs,
+    nodeInfoTimeoutMs: dialTimeoutMs,
     // Its own pauses are for persistent peers; those of remotes are the connection's business.
     dialJitterMs: 0,
     connection: {

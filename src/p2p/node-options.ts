@@ -29,7 +29,7 @@ export interface NodeLimits {
   readonly queueBytesMax: number;
   /** Remotes known at a time; one more is refused with `REMOTES_MAX`. Default 4096. */
   readonly remotesMax: number;
-  /** Patience of a dial, in ms. Default 4000. */
+  /** Patience of a dial, and of each step in the handshake of an MConnection, in ms. Default 4000. */
   readonly dialTimeoutMs: number;
   /** Pause between heartbeats on an outbound connection, or pings on an MConnection, in ms. Default 10 000. */
   readonly heartbeatIntervalMs: number;

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WIRES } from '../../src/p2p/node-options.ts';
 import { loadVectors, stringOf } from '../vectors/load.ts';
 import { builtProgram, PATIENCE_MS, Running, run } from './built-program.ts';
 
@@ -21,10 +22,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const timeout = PATIENCE_MS;
 
 describe('a node in a process of its own', { timeout }, () => {
-  test('is called, is called by another node, and ends in order at SIGTERM', async () => {
-    const node = new Running(['node', '--key', keyPath, '--listen', 'tcp://127.0.0.1:0']);
+  test.each(WIRES)('is called, is called by another node, and ends in order at SIGTERM, wire %s', async (wire) => {
+    const node = new Running(['node', '--key', keyPath, '--listen', 'tcp://127.0.0.1:0', '--wire', wire]);
     const [peer] = await node.match(PEER);
-    const call = await run(['call', peer, 'ListNodes', '{"authorizedAndAvailable":false}']);
+    const call = await run(['call', peer, 'ListNodes', '{"authorizedAndAvailable":false}', '--wire', wire]);
     expect(call).toMatchObject({ code: 0, stderr: '' });
     const reply = JSON.parse(call.stdout) as { name: string; fields: { nodes: { firstPublicKey: string }[] } };
     expect(reply.name).toBe('NodeList');
@@ -35,12 +36,12 @@ describe('a node in a process of its own', { timeout }, () => {
       `{"bytes":"${bytes}"}`,
     );
     expect(echo).toMatchObject({ code: 1, stderr: expect.stringContaining('is not there') });
-    const echoed = await run(['call', peer, 'Echo', '-'], `{"bytes":"${bytes}"}`);
+    const echoed = await run(['call', peer, 'Echo', '-', '--wire', wire], `{"bytes":"${bytes}"}`);
     expect(JSON.parse(echoed.stdout)).toEqual({ name: 'Echoed', fields: { bytes } });
 
-    const otherKey = join(folder, 'second.key');
-    await run(['keygen', '--curve', 'secp256r1', '--out', otherKey]);
-    const args = ['node', '--key', otherKey, '--listen', 'tcp://127.0.0.1:0', '--peer', peer];
+    const otherKey = join(folder, `second-${wire}.key`);
+    await run(['keygen', '--curve', wire === 'archethic' ? 'secp256r1' : 'ed25519', '--out', otherKey]);
+    const args = ['node', '--key', otherKey, '--listen', 'tcp://127.0.0.1:0', '--peer', peer, '--wire', wire];
     const other = new Running(args);
     await other.match(/ info {2}connected /, 'stderr');
     node.process.kill('SIGTERM');

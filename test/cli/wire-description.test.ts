@@ -123,6 +123,27 @@ describe('frames', () => {
     });
   });
 
+  test.each([
+    ['a message', '19', { name: 'Ping' }],
+    ['the greeting, which has none', '', null],
+  ])('of an MConnection hold an envelope without a signature: %s', (_what, body, message) => {
+    const bytes = hexToBytes(`0000002a00${bytesToHex(sender.publicKey.bytes)}00${body}`);
+    const { description, problem } = describeWire(bytes, blind);
+    expect(problem).toBeUndefined();
+    expect(description).toMatchObject({ kind: 'envelope', messageId: 42, signature: '', signatureValid: null });
+    if (message === null) expect(description).toHaveProperty('message', null);
+    else expect(description).toMatchObject({ message });
+  });
+
+  test('without a signature and sealed are a problem', () => {
+    const clear = hexToBytes(`0000002a01${bytesToHex(sender.publicKey.bytes)}00`);
+    const sealed = engine.eciesSeal(recipient.publicKey, Uint8Array.of(0x19), new SeededRandom(4));
+    const bytes = Uint8Array.from([...clear, ...sealed]);
+    const { description, problem } = describeWire(bytes, { ...blind, recipient, form: 'envelope' });
+    expect(description).toMatchObject({ signatureValid: false });
+    expect(problem).toBe('the signature is not by the sender over this message');
+  });
+
   test('in a row make an array', () => {
     const bytes = hexToBytes(`000000026862${bytesToHex(encodeFrame(seal('19', false)))}000000026862`);
     const { description } = describeWire(bytes, blind);

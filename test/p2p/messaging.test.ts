@@ -7,6 +7,7 @@ import type { MessageValue } from '../../src/codec/message.ts';
 import { encodeMessageEnvelop } from '../../src/codec/message-envelop.ts';
 import { PublicKey } from '../../src/crypto/keys.ts';
 import { nodeIdOf } from '../../src/crypto/node-key.ts';
+import { parseNetAddress } from '../../src/net/net-address.ts';
 import { Echo, Echoed } from '../../src/p2p/built-in-services.ts';
 import { REQUEST_CHANNEL_ID, REQUEST_WINDOW_BYTES } from '../../src/p2p/messaging-peer.ts';
 import { type NodeOptions, WIRES } from '../../src/p2p/node-options.ts';
@@ -194,6 +195,21 @@ describe('who may connect', () => {
     expect(toB.state).toBe('backoff');
     expect(events.find(({ name }) => name === 'dialFailed')?.value.reason).toMatchObject({ code: 'INCOMPATIBLE' });
     expect(b.stats().faultsByCode).toEqual({ INCOMPATIBLE: 1 });
+  });
+
+  it.each([300, 8000])('a host that accepts and says nothing fails the dial after dialTimeoutMs, %i ms', async (ms) => {
+    const a = await node('a', { dialTimeoutMs: ms });
+    const mute = parseNetAddress('memory://mute:1');
+    const listener = await world.transport('mute').listen(mute, (stream) => {
+      stream.open({ onData: () => {}, onDrain: () => {}, onClose: () => {} });
+    });
+    const events = eventsOf(a);
+    await a.connect({ publicKey: world.key().publicKey, address: 'memory://mute:1' });
+    await world.clock.advance(ms - 1);
+    expect(events).toEqual([]);
+    await world.clock.advance(1);
+    expect(events).toMatchObject([{ name: 'dialFailed', value: { reason: { code: 'HANDSHAKE_TIMEOUT' } } }]);
+    await listener.close();
   });
 
   it('a node that is not who was dialled is not connected to', async () => {
