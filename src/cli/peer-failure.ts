@@ -1,6 +1,9 @@
 /** Why a node did not take us as a peer, in one line that says what to do. */
 import { formatHostPort, type NodeAddress } from '../codec/cometbft-address.ts';
+import { CodecError } from '../codec/errors.ts';
+import { CryptoError } from '../crypto/errors.ts';
 import { NetError } from '../net/errors.ts';
+import { causeOf } from '../p2p/errors.ts';
 import type { SwitchError } from '../p2p/switch-errors.ts';
 import { CliError } from './errors.ts';
 import { plainText } from './peer-sighting.ts';
@@ -21,6 +24,19 @@ type Reason = (error: SwitchError, address: NodeAddress, network: string) => str
 const noNode: Reason = () =>
   'what answers there is no CometBFT node: give its peer-to-peer port (26656), not RPC (26657)';
 
+/**
+ * A node that does not want us closes without a byte, before it knows who we are: as a rule for a second connection from one
+ * IP address, which it takes only with `allow_duplicate_ip`.
+ */
+const brokenHandshake: Reason = (error, address, network) => {
+  const isNonsense = causeOf(error, CodecError) !== undefined || causeOf(error, CryptoError) !== undefined;
+  if (isNonsense) return noNode(error, address, network);
+  return TURNED_AWAY;
+};
+
+const TURNED_AWAY =
+  'it closed the connection during the handshake: it may be full, or have a peer of our IP address already (allow_duplicate_ip), or be no CometBFT node';
+
 const REASONS: { readonly [code in string]?: Reason } = {
   DIAL_FAILED: (error) => dialReason(error.cause),
   AUTH_FAILURE: (error, { id }) => {
@@ -34,7 +50,7 @@ const REASONS: { readonly [code in string]?: Reason } = {
     const name = plainText(other);
     return `the node is of network ${name}, not ${network}: give --network ${name} if that is meant`;
   },
-  HANDSHAKE_FAILED: noNode,
+  HANDSHAKE_FAILED: brokenHandshake,
   HANDSHAKE_TIMEOUT: noNode,
   SELF: () => 'that node has our own key: give another --key',
   PEER_CLOSED: () => 'the node closed the connection: it may be full, or have a peer with our key already; try again',
@@ -46,5 +62,6 @@ function dialReason(cause: unknown): string {
   if (code === 'CONNECTION_REFUSED') return 'nobody listens there: start the node, or check host and port';
   if (code === 'UNREACHABLE') return 'the host does not exist or there is no way to it: check the address';
   if (code === 'DIAL_TIMEOUT') return 'no answer to the connection request: check the address, and firewalls between';
+  if (code === 'RESET') return TURNED_AWAY;
   return cause instanceof Error ? plainText(cause.message) : 'the dial failed';
 }

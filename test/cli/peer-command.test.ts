@@ -158,6 +158,15 @@ describe('genmesh peer says in one line why it cannot join:', () => {
     server.close();
   });
 
+  test.each(['end', 'resetAndDestroy'] as const)('a node that turns us away at the door, by %s', async (how) => {
+    // What CometBFT does with the second connection of one IP address.
+    const server = createServer((socket) => void socket.on('error', () => {})[how]());
+    const port = await listening(server);
+    const line = await failing(`${ID}@127.0.0.1:${port}`);
+    expect(line).toContain('it closed the connection during the handshake: it may be full, or have a peer of our IP');
+    server.close();
+  });
+
   test.each(['SELF', 'PEER_CLOSED', 'NODE_INFO_INVALID', 'HANDSHAKE_TIMEOUT', 'OUTBOUND_MAX'] as const)(
     '%s',
     (code) => {
