@@ -45,6 +45,9 @@ const SPECIAL =
 
 const DEBUGGED = Flag.debugged;
 
+/** What every object literal has, a map of handlers too: `constructor`, `toString` and their like handle nothing. */
+const INHERITED = Object.prototype as unknown as Readonly<Record<string, CallHandler | CastHandler | undefined>>;
+
 /** @internal */
 export class GenServerProcess extends CallableProcess {
   module: ServerModule;
@@ -191,7 +194,7 @@ export class GenServerProcess extends CallableProcess {
   private takeCall(message: Request): PromiseLike<void> | undefined {
     try {
       const handler = this.module.handleCall?.[message.tag];
-      if (handler === undefined) return this.unhandled('call', message);
+      if (handler === undefined || handler === INHERITED[message.tag]) return this.unhandled('call', message);
       this.serving = message;
       const result = handler(message.payload, this.state, message) as MaybeResult;
       if (result?.kind !== 'reply' || result.action !== undefined || (this.flags & DEBUGGED) !== 0) {
@@ -207,7 +210,8 @@ export class GenServerProcess extends CallableProcess {
 
   /** Remembered for the next cast: most have the tag of the one before, and a look-up by a name that varies is slow. */
   private findCastHandler(tag: string): CastHandler | undefined {
-    const handler = this.module.handleCast?.[tag];
+    const found = this.module.handleCast?.[tag];
+    const handler = found === INHERITED[tag] ? undefined : found;
     this.castTag = tag;
     this.castHandler = handler;
     return handler;

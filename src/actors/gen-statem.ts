@@ -26,10 +26,10 @@ import type { ExitReason } from './exit-reason.ts';
 import { GenServer } from './gen-server.ts';
 import { asProcess } from './process.ts';
 import type { CallHandlers, CastHandlers } from './protocol.ts';
-import type { From } from './request.ts';
+import type { From, Request } from './request.ts';
 import { type NoReply, noreply, type Stop, stop } from './results.ts';
 
-/** Events a process may have postponed; the next one is dropped with a warning. */
+/** Events a process may have postponed; the next is dropped with a warning, and its caller gets `MAILBOX_FULL`. */
 export const POSTPONED_EVENTS_MAX = 1024;
 
 /** An event: its type and whatever it carries. */
@@ -242,6 +242,7 @@ export abstract class GenStatem<M extends Machine, A extends unknown[] = []> ext
     }
     const { host, label } = asProcess(this.self);
     host.logger.warn(`${label} dropped a postponed event`, { type: item.event.type });
+    (item.from as Request | undefined)?.fail('MAILBOX_FULL', POSTPONED_EVENTS_MAX);
   }
 
   /** One transition, the first one without an event, and then those that its actions raise. */

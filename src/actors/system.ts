@@ -8,7 +8,7 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import { DeadlineQueue } from '../base/deadline-queue.ts';
 import { describeReason } from '../base/errors.ts';
-import { guardLogger, type Logger, silentLogger } from '../base/logger.ts';
+import { consoleLogger, guardLogger, type Logger, silentLogger } from '../base/logger.ts';
 import { RingQueue } from '../base/ring-queue.ts';
 import { Telemetry } from '../base/telemetry.ts';
 import { ActorError } from './errors.ts';
@@ -264,8 +264,11 @@ function checkName(name: unknown): void {
 
 let shared: ActorSystem | undefined;
 
-/** The system that programs use when they name none; made on first use, with a silent logger. */
+/**
+ * The system that programs use when they name none; made on first use. It says on the error console (stderr in Node) why
+ * processes crash and are restarted; for another logger, or none, make an {@link ActorSystem} and pass it as `system`.
+ */
 export function defaultSystem(): ActorSystem {
-  shared ??= new ActorSystem();
+  shared ??= new ActorSystem({ logger: consoleLogger(systemClock) });
   return shared;
 }

@@ -1,6 +1,7 @@
 /**
- * Log lines with levels and fields. A library must not print by itself, so the default logger is silent; programs pass
- * {@link createLogger} with a sink of their own.
+ * Log lines with levels and fields. What is made with options is silent unless they name a logger: programs pass
+ * {@link createLogger} with a sink of their own. Only the system of programs that name none prints, as OTP does: a crash
+ * that nobody hears of is a bug that nobody finds.
  */
 import type { Clock } from './clock.ts';
 import { checkMethods, describeReason } from './errors.ts';
@@ -26,7 +27,7 @@ export interface Logger {
 
 const nothing = (): void => {};
 
-/** Says nothing: the default everywhere. */
+/** Says nothing: the default of whatever is made with options. */
 export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 /** Longest value of a field in a line, in characters; the rest is cut with an ellipsis. */
@@ -55,6 +56,11 @@ export function createLogger(options: {
     };
   };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+/** Warnings and errors, a line each, on the error console (stderr in Node): how the default system says why it restarts. */
+export function consoleLogger(clock: Clock): Logger {
+  return createLogger({ write: (line) => console.error(line), clock, level: 'warn' });
 }
 
 const LOGGER_METHODS = ['debug', 'info', 'warn', 'error'] as const;

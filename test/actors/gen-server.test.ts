@@ -7,6 +7,21 @@ import { install, noDebug, setTrace } from '../../src/actors/sys-debug.ts';
 import { ActorSystem } from '../../src/actors/system.ts';
 import { fresh, pause, refusal, Script, type State, World } from '../otp/world.ts';
 
+describe('a message that nobody handles', () => {
+  test.each(['missing', 'constructor', 'toString', 'hasOwnProperty'])('ends the server: %s', async (tag) => {
+    const world = new World(undefined);
+    const called = await world.script();
+    const forged = { kind: 'reply', value: 'forged', state: 'forged', action: undefined };
+    const call = called.call as (tag: string, payload: unknown) => Promise<unknown>;
+    const refused = refusal(call.call(called, tag, forged));
+    expect(await world.drive(refused)).toMatchObject({ code: 'EXIT', reason: { code: 'UNHANDLED_MESSAGE' } });
+    const cast = (await world.script()) as unknown as { cast(tag: string, payload: unknown): void; isAlive: boolean };
+    cast.cast(tag, { kind: 'noreply', state: 'forged', action: undefined });
+    await world.settle();
+    expect(asProcess(cast as never).exitReason).toMatchObject({ code: 'UNHANDLED_MESSAGE' });
+  });
+});
+
 describe('faults of a callback', () => {
   test('a bad action after an await ends the process and does not leave its mailbox stuck', async () => {
     const world = new World(undefined);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { assign, createMachine, initialTransition, transition } from 'xstate';
 import { startServer } from '../../src/actors/gen-server.ts';
-import { type ActionContext, GenStatem, machine } from '../../src/actors/gen-statem.ts';
+import { type ActionContext, GenStatem, machine, POSTPONED_EVENTS_MAX } from '../../src/actors/gen-statem.ts';
 import { asProcess, exit } from '../../src/actors/process.ts';
 import { type EventContext, StateServer } from '../../src/actors/state-server.ts';
 import { keepState, nextState, type Transition } from '../../src/actors/transition.ts';
@@ -150,6 +150,19 @@ describe('a GenStatem', () => {
     await world.settle();
     expect(await world.drive(server.call('event', { type: 'pull' }))).toBe('open');
     expect(await world.drive(push)).toBe('closed');
+  });
+
+  test('answers a call that it can postpone no more with MAILBOX_FULL, and those before it later', async () => {
+    const world = new World(undefined);
+    const { server } = await opened(world);
+    const kept = Array.from({ length: POSTPONED_EVENTS_MAX }, () => server.call('event', { type: 'push' }));
+    const tooMany = refusal(server.call('event', { type: 'push' }));
+    expect(await world.drive(tooMany)).toMatchObject({ code: 'MAILBOX_FULL', reason: POSTPONED_EVENTS_MAX });
+    expect(await world.drive(server.call('event', { type: 'pull' }))).toBe('open');
+    const late = server.call('event', { type: 'pull' });
+    expect(await world.drive(kept[0] as Promise<unknown>)).toBe('closed');
+    expect(await world.drive(late)).toBe('open');
+    expect(await world.drive(kept[1] as Promise<unknown>)).toBe('closed');
   });
 
   test('ends with normal in a final state and leaves no timer', async () => {

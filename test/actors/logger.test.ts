@@ -1,5 +1,5 @@
 /** A logger comes from outside and can fail; the processes of its system must not notice. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { GenServer, startServer } from '../../src/actors/gen-server.ts';
 import { asProcess, send } from '../../src/actors/process.ts';
 import { reply } from '../../src/actors/results.ts';
@@ -8,6 +8,7 @@ import { ActorSystem } from '../../src/actors/system.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { Telemetry } from '../../src/base/telemetry.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
+import { Supervisor } from '../../src/supervisor/supervisor.ts';
 
 interface EchoProtocol {
   call: { echo(text: string): string };
@@ -68,5 +69,44 @@ describe('a logger that throws', () => {
     expect(() => new ActorSystem({ logger })).toThrow(
       new TypeError('option logger is not a Logger: it has no method debug'),
     );
+  });
+});
+
+interface FragileProtocol {
+  call: { get(): number };
+  cast: { boom(): void };
+}
+
+class Fragile extends GenServer<number, FragileProtocol> {
+  init(): number {
+    return 1;
+  }
+
+  override handleCall = this.calls({ get: (_, state) => reply(state, state) });
+  override handleCast = this.casts({
+    boom: () => {
+      throw new Error('a fuse blew');
+    },
+  });
+}
+
+describe('a program that names no system', () => {
+  test('reads on the error console why a child ended and was restarted, and nothing while all is well', async () => {
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
+    try {
+      const supervisor = await Supervisor.startLink([Fragile.childSpec('fuse', [])], { strategy: 'one_for_one' });
+      expect(await supervisor.child('fuse').call('get')).toBe(1);
+      expect(printed).not.toHaveBeenCalled();
+      supervisor.child('fuse').cast('boom');
+      await expect(supervisor.child('fuse').call('get')).rejects.toMatchObject({ code: 'EXIT' });
+      expect(await supervisor.child('fuse').call('get')).toBe(1);
+      const lines = printed.mock.calls.map(([line]) => String(line));
+      expect(lines.find((line) => line.includes(' error ') && line.includes('terminating'))).toContain('a fuse blew');
+      expect(lines.find((line) => line.includes(' warn ') && line.includes('child=fuse'))).toContain('a fuse blew');
+      await supervisor.stop();
+      expect(printed).toHaveBeenCalledTimes(lines.length);
+    } finally {
+      printed.mockRestore();
+    }
   });
 });
