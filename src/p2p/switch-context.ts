@@ -5,6 +5,7 @@ import { describeReason } from '../base/errors.ts';
 import type { NodeAddress } from '../codec/cometbft-address.ts';
 import type { NodeInfo } from '../codec/cometbft-node-info.ts';
 import { nodeIdOf } from '../crypto/node-key.ts';
+import { NetError } from '../net/errors.ts';
 import type { NetAddress } from '../net/net-address.ts';
 import { P2pError } from './errors.ts';
 import { PeerTable } from './peer-table.ts';
@@ -102,9 +103,16 @@ export function createSwitchContext(
   };
 }
 
-/** Counts why a connection ended or did not become a peer: by the code of the reactor that stopped it, if it gave one. @internal */
+/**
+ * Counts why a connection ended or did not become a peer: by the code of the reactor that stopped it, or of what was wrong
+ * on the connection, if there is one. An operator must see a flood among those that just left. @internal
+ */
 export function noteReason(context: SwitchContext, reason: SwitchError): void {
-  const { code } = reason.code === 'STOPPED' && reason.cause instanceof P2pError ? reason.cause : reason;
+  const { cause } = reason;
+  const isNamed =
+    (reason.code === 'STOPPED' && cause instanceof P2pError) ||
+    (reason.code === 'PEER_CLOSED' && cause instanceof NetError);
+  const { code } = isNamed ? cause : reason;
   context.reasons.set(code, (context.reasons.get(code) ?? 0) + 1);
   if (code === 'REACTOR_FAILED') context.counters.reactorFailures += 1;
 }

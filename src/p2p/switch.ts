@@ -50,7 +50,10 @@ const NOWHERE = '0.0.0.0:0';
 export interface SwitchStats extends Readonly<SwitchCounters>, PeerCounts {
   /** Connections of others that have not proven who they are yet. */
   readonly handshakes: number;
-  /** How often each error code ended a connection or kept it from becoming a peer. */
+  /**
+   * How often each error code ended a connection or kept it from becoming a peer: for `PEER_CLOSED` with a cause, and for
+   * what a reactor stopped, the code of that (`PING_FLOOD`, `RESET`).
+   */
   readonly reasons: Readonly<Record<string, number>>;
   /** By reactor id. */
   readonly reactors: Readonly<Record<string, Readonly<ReactorCounters>>>;

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeDelimited } from '../../src/codec/cometbft-delimited.ts';
 import { encodeEphemeralKey } from '../../src/codec/cometbft-handshake.ts';
 import { encodeNodeInfo } from '../../src/codec/cometbft-node-info.ts';
+import type { NetError } from '../../src/net/errors.ts';
 import type { SecretStream } from '../../src/net/secret-stream.ts';
 import type { ByteStream } from '../../src/net/transport.ts';
 import type { Peer } from '../../src/p2p/peer.ts';
@@ -219,12 +220,16 @@ describe('as a peer', () => {
   }
 
   const cases: readonly (readonly [string, () => Uint8Array, RegExp])[] = [
-    ['sends a packet of no kind', () => hex('00'), /PEER_CLOSED/],
-    ['sends garbage', () => zeros(100).fill(0xff), /PEER_CLOSED/],
-    ['uses a channel that nobody has', () => encodeDelimited(hex('1a0808331001' + '1a026162')), /channel/],
-    ['uses a channel out of range', () => encodeDelimited(hex('1a0908801010011a026162')), /channel/],
-    ['announces a packet over size', () => hex('8b08'), /1035|1034/],
-    ['introduces itself again', () => introduction(new UpgradeEnd(world).nodeInfo), /PEER_CLOSED/],
+    ['sends a packet of no kind', () => hex('00'), /PACKET_INVALID/],
+    ['sends garbage', () => zeros(100).fill(0xff), /PACKET_INVALID/],
+    [
+      'uses a channel that nobody has',
+      () => encodeDelimited(hex('1a0808331001' + '1a026162')),
+      /UNKNOWN_CHANNEL .*channel/,
+    ],
+    ['uses a channel out of range', () => encodeDelimited(hex('1a0908801010011a026162')), /UNKNOWN_CHANNEL .*channel/],
+    ['announces a packet over size', () => hex('8b08'), /PACKET_INVALID .*(1035|1034)/],
+    ['introduces itself again', () => introduction(new UpgradeEnd(world).nodeInfo), /PACKET_INVALID/],
   ];
 
   test.each(cases)('one that %s', async (_what, packet, reason) => {
@@ -232,8 +237,9 @@ describe('as a peer', () => {
     secret.write(packet());
     await world.clock.advance(1000);
     expect(errors.map((error) => error.code)).toEqual(['PEER_CLOSED']);
-    expect(`${errors[0]?.code} ${errors[0]?.message}`).toMatch(reason);
-    expect(errors[0]?.cause).toBeDefined();
+    const code = (errors[0]?.cause as NetError | undefined)?.code ?? 'none';
+    expect(`${code} ${errors[0]?.message}`).toMatch(reason);
+    expect(victim.stats().reasons).toEqual({ [code]: 1 });
     await world.clock.advance(2000);
     expect(sink.closed).toBeDefined();
     expect(reactor.calls.slice(2)).toEqual(['init evil', 'add evil', 'remove evil']);
@@ -247,6 +253,7 @@ describe('as a peer', () => {
     await world.clock.advance(1000);
     expect(errors.map((error) => error.code)).toEqual(['PEER_CLOSED']);
     expect((errors[0]?.cause as { code?: string } | undefined)?.code).toBe('PING_FLOOD');
+    expect(victim.stats().reasons).toEqual({ PING_FLOOD: 1 });
   });
 
   test('one that reads nothing is found out by the write deadline, and a broadcast does not wait for it longer', async () => {
