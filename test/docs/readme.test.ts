@@ -27,7 +27,14 @@ describe('README.md', () => {
       const file = `build/docs/readme-${index}.mjs`;
       writeFileSync(file, program);
       const { stdout, stderr } = await run(process.execPath, [file], { timeout: 15_000 });
-      expect(stderr).toBe('');
+      const logged = [...program.matchAll(/\/\/ logs (.+)$/gm)].map((match) => match[1] as string);
+      expect(stderr === '').toBe(logged.length === 0);
+      for (const line of stderr.split('\n').slice(0, -1)) {
+        expect(
+          logged.some((text) => line.includes(text)),
+          line,
+        ).toBe(true);
+      }
       const printed = [...program.matchAll(/\/\/ prints (.+)$/gm)].map((match) => match[1] as string);
       expect(printed.length).toBeGreaterThan(0);
       for (const line of printed) expect(stdout).toContain(line);
