@@ -140,7 +140,8 @@ export class MConnection {
    * @param bytes - 0 to `recvMessageCapacity` bytes; not copied, and not to be changed until they are sent.
    * @returns `queued`; `timeout` when there was no room in time; `full` when `SEND_WAITERS_MAX` callers wait for
    *   this channel already; `closed` as soon as the connection ends.
-   * @throws {@link NetError} (as a rejection) `UNKNOWN_CHANNEL`, `MESSAGE_TOO_LARGE`, `ABORTED`. Nothing was queued then.
+   * @throws {@link NetError} (as a rejection) `UNKNOWN_CHANNEL`, `MESSAGE_TOO_LARGE`, `ABORTED`; TypeError (as a rejection)
+   *   for what is no Uint8Array. Nothing was queued then.
    */
   send(channelId: number, bytes: Uint8Array, options?: SendOptions): Promise<SendResult> {
     let channel: ChannelSender;
@@ -163,7 +164,7 @@ export class MConnection {
    * Queues a message if there is room now.
    *
    * @param bytes - as for {@link MConnection.send}.
-   * @throws {@link NetError} `UNKNOWN_CHANNEL`, `MESSAGE_TOO_LARGE`.
+   * @throws {@link NetError} `UNKNOWN_CHANNEL`, `MESSAGE_TOO_LARGE`; TypeError for what is no Uint8Array.
    */
   trySend(channelId: number, bytes: Uint8Array): SendResult {
     const channel = this.#channelFor(channelId, bytes);
@@ -262,6 +263,10 @@ export class MConnection {
     const channel = this.#sendersById[channelId];
     if (channel === undefined) {
       throw new NetError('UNKNOWN_CHANNEL', `send to ${this.remoteAddress}: it has no channel ${channelId}`);
+    }
+    // Else a text would go out as zeros, and what has no length would throw in a turn of the event loop that nobody owns.
+    if (!(bytes instanceof Uint8Array)) {
+      throw new TypeError(`a message for channel ${channelId} of ${this.remoteAddress} is no Uint8Array`);
     }
     if (bytes.length > channel.messageBytesMax) {
       const text = `a message of ${bytes.length} bytes for channel ${channelId} of ${this.remoteAddress}`;

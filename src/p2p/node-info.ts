@@ -6,6 +6,8 @@
 import {
   checkNodeInfo,
   decodeNodeInfo,
+  encodeNodeInfo,
+  NODE_INFO_BYTES_MAX,
   type NodeInfo,
   nodeInfoIncompatibility,
   type ProtocolVersion,
@@ -53,7 +55,10 @@ export function ownNodeInfo(id: string, hostPort: string, channels: Uint8Array, 
     rpcAddress: options.rpcAddress ?? '',
   };
   try {
-    return checkNodeInfo(info);
+    checkNodeInfo(info);
+    const { length } = encodeNodeInfo(info);
+    if (length <= NODE_INFO_BYTES_MAX) return info;
+    throw new CodecError('FRAME_TOO_LARGE', `NodeInfo: ${length} bytes, at most ${NODE_INFO_BYTES_MAX}`);
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
     throw new RangeError(`this node's own ${error.message}`, { cause: error });

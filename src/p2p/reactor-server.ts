@@ -42,6 +42,10 @@ export class ReactorServer extends GenServer<ReactorState, ReactorProtocol, [Swi
       random,
       logger,
     });
+    // Whoever forgets it, or makes `create` async, is told now and not by the loss of the first peer that speaks.
+    if (typeof (handlers as Partial<ReactorHandlers> | undefined)?.receive !== 'function') {
+      throw new TypeError(`reactor ${slot.spec.id}: what create returned has no receive`);
+    }
     const server = this.self as unknown as ReactorRef;
     const isRestart = slot.attach(server);
     this.self.signal.addEventListener('abort', () => slot.detach(server), { once: true });

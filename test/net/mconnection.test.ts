@@ -147,7 +147,7 @@ describe('MConnection: sending', () => {
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['closed']));
   });
 
-  it('refuses an unknown channel and a message over the capacity, and stays usable', async () => {
+  it('refuses an unknown channel, a message over the capacity and what is no bytes, and stays usable', async () => {
     const { clock, a, peer } = await facingRaw([{ id: 1, priority: 1, recvMessageCapacity: 100 }]);
     const call = (channelId: number, size: number) => (): SendResult =>
       a.mconnection.trySend(channelId, new Uint8Array(size));
@@ -155,6 +155,10 @@ describe('MConnection: sending', () => {
     expect(call(1, 101)).toThrow(expect.objectContaining({ code: 'MESSAGE_TOO_LARGE' }));
     await expect(a.mconnection.send(1025, new Uint8Array(1))).rejects.toMatchObject({ code: 'UNKNOWN_CHANNEL' });
     expect(a.mconnection.canSend(2)).toBe(false);
+    for (const none of ['text', 42, {}, undefined, null, [1], new ArrayBuffer(1), new Uint16Array(1), { length: 5 }]) {
+      expect(() => a.mconnection.trySend(1, none as Uint8Array)).toThrow(TypeError);
+      await expect(a.mconnection.send(1, none as Uint8Array)).rejects.toThrow(TypeError);
+    }
     expect(call(1, 100)()).toBe('queued');
     await clock.advance(1);
     expect(peer.text).toBe('1:100.');

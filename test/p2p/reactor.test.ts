@@ -227,10 +227,20 @@ describe('a reactor that fails', () => {
         throw new Error('bug in receive');
       },
     ],
+    [
+      'sends what is no bytes',
+      (peer: Peer) => {
+        try {
+          peer.trySend(Plain, { text: 'a plain object' } as never);
+        } catch (cause) {
+          throw new Error('bug in receive', { cause });
+        }
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('bug in receive'))],
   ] as const)('on a message, because it %s, loses who sent it and nobody else', async (_how, run) => {
     const bad = new TestReactor('bad', [Plain], {
-      receive: ({ message }) => ((message as Uint8Array)[0] === 0xbd ? run() : undefined),
+      receive: ({ peer, message }) => ((message as Uint8Array)[0] === 0xbd ? run(peer) : undefined),
     });
     const { a, ab, b } = await world.pair({}, { reactors: [bad.spec] });
     const c = await world.switch('c');

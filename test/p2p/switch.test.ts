@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { getStatus } from '../../src/actors/sys.ts';
+import { reactor } from '../../src/p2p/reactor.ts';
 import { Switch } from '../../src/p2p/switch.ts';
 import { SwitchError } from '../../src/p2p/switch-errors.ts';
 import { upgradeConnection } from '../../src/p2p/transport-upgrade.ts';
@@ -495,6 +496,12 @@ describe('a switch', () => {
     );
     await expect(Switch.startLink({ ...base, reactors: [reactors[0]!, reactors[0]!] })).rejects.toThrow(/called r/);
     await expect(Switch.startLink({ ...base, reactors, moniker: 'ü' })).rejects.toThrow(/moniker/);
+    const tooLong = Switch.startLink({ ...base, reactors, network: 'x'.repeat(10_240) });
+    await expect(tooLong).rejects.toThrow(/own NodeInfo: \d+ bytes, at most 10240/);
+    for (const nothing of [undefined, {}, Promise.resolve({ receive: () => {} })]) {
+      const without = reactor('r', [Plain], () => nothing as never);
+      await expect(Switch.startLink({ ...base, reactors: [without] })).rejects.toThrow(/has no receive/);
+    }
     await expect(Switch.startLink({ ...base, reactors, persistentPeers: ['x@y'] })).rejects.toThrow(/node address/);
     await expect(Switch.startLink({ ...base, reactors, nope: 1 } as never)).rejects.toThrow(/option nope is not known/);
     const a = await world.switch('x');
