@@ -140,8 +140,7 @@ export class MConnection {
    * @param bytes - 0 to `recvMessageCapacity` bytes; not copied, and not to be changed until they are sent.
    * @returns `queued`; `timeout` when there was no room in time; `full` when `SEND_WAITERS_MAX` callers wait for
    *   this channel already; `closed` as soon as the connection ends.
-   * @throws {@link NetError} (as a rejection) `UNKNOWN_CHANNEL`, `MESSAGE_TOO_LARGE`, `ABORTED`; TypeError (as a rejection)
-   *   for what is no Uint8Array. Nothing was queued then.
+   * @throws {@link NetError} `UNKNOWN_CHANNEL`, `MESSAGE_TOO_LARGE`, `ABORTED`, TypeError: rejections; nothing was queued.
    */
   send(channelId: number, bytes: Uint8Array, options?: SendOptions): Promise<SendResult> {
     let channel: ChannelSender;
@@ -264,10 +263,8 @@ export class MConnection {
     if (channel === undefined) {
       throw new NetError('UNKNOWN_CHANNEL', `send to ${this.remoteAddress}: it has no channel ${channelId}`);
     }
-    // Else a text would go out as zeros, and what has no length would throw in a turn of the event loop that nobody owns.
-    if (!(bytes instanceof Uint8Array)) {
-      throw new TypeError(`a message for channel ${channelId} of ${this.remoteAddress} is no Uint8Array`);
-    }
+    // Else a text would go out as zeros, and what has no length would throw in a turn that nobody owns.
+    if (!(bytes instanceof Uint8Array)) throw new TypeError(`a message for channel ${channelId} is no Uint8Array`);
     if (bytes.length > channel.messageBytesMax) {
       const text = `a message of ${bytes.length} bytes for channel ${channelId} of ${this.remoteAddress}`;
       throw new NetError('MESSAGE_TOO_LARGE', `${text}: at most ${channel.messageBytesMax} are allowed`);

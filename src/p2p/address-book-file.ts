@@ -13,7 +13,7 @@ import { decodeAddressBook, encodeAddressBook } from './address-book-json.ts';
 import { BOOK_FILE_BYTES_MAX, SAVE_INTERVAL_MS } from './address-book-limits.ts';
 import { P2pError } from './errors.ts';
 
-/** The four things that keeping a file safely takes; over `node:fs/promises` in a program, over a map in a test. */
+/** The four things that keeping a file safely takes: `diskFiles` in a program, a map in a test. */
 export interface FileStore {
   /** The text of a file, or undefined when there is none. Rejects when it has more bytes. */
   readText(path: string, bytesMax: number): Promise<string | undefined>;

@@ -6,6 +6,7 @@ export { decodeAddressBook, encodeAddressBook } from './address-book-json.ts';
 export { builtInServices, Echo, Echoed, LISTED_NODES_MAX } from './built-in-services.ts';
 export { BACKOFF_ATTEMPTS_MAX } from './connection.ts';
 export { CONNECTION_STATES, type ConnectionState } from './connection-machine.ts';
+export { diskFiles } from './disk-files.ts';
 export { P2P_ERROR_CODES, P2pError, type P2pErrorCode } from './errors.ts';
 export { CROSSED_DIAL_PAUSE_MS, CROSSED_DIAL_WAIT_MS, CROSSED_DIALS_MAX } from './messaging-dialer.ts';
 export {

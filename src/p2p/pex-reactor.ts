@@ -4,7 +4,7 @@
  *
  * ```ts
  * const book = new AddressBook({ clock, random, engine });
- * const file = new AddressBookFile({ book, files, path: 'addrbook.json', clock, random });
+ * const file = new AddressBookFile({ book, files: diskFiles, path: 'addrbook.json', clock, random });
  * await file.load();
  * const node = await Switch.startLink({ ..., reactors: [pexReactor({ book, file, seeds })] });
  * ```
