@@ -1,5 +1,5 @@
 /** `genmesh crawl`: walks a CometBFT network by peer exchange and draws it, as JSON and for Graphviz. */
-import { lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { CodedError, describeReason } from '../base/errors.ts';
 import type { NodeAddress } from '../codec/cometbft-address.ts';
 import type { NodeInfo } from '../codec/cometbft-node-info.ts';
@@ -70,7 +70,10 @@ export const crawlCommand: Command = command({
   async run(options, [target = ''], shell): Promise<number> {
     const { network, key } = options;
     if (network === undefined) throw usage('option --network is missing: the id of the chain, see cometbft status');
-    const roots = await resolve(shell, parseTarget(target));
+    const first = parseTarget(target);
+    // A walk may take hours: what cannot be kept is said before it.
+    for (const path of [options.out, options.dot]) if (path !== undefined) checkWritable(path);
+    const roots = await resolve(shell, first);
     const { clock, random, engine } = shell;
     const nodeKey = key === undefined ? engine.generateKeyPair(random) : readNodeKeyFile(key, engine);
     const wire = { transport: new TcpTransport({ clock }), nodeKey, network, clock, random, engine };
@@ -224,19 +227,37 @@ function labelOf({ id, info }: TopologyNode<NodeInfo>): string {
   return info === undefined ? id.slice(0, 6) : `${plainText(info.moniker)} ${id.slice(0, 6)}`;
 }
 
+/** A file that {@link writeWhole} replaces by a new one beside it; false for what it writes to. */
+const isReplaced = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? true;
+
+/** @throws CliError `FILE_UNWRITABLE` when no file can be made there. A pipe is not opened: its reader would see an end. */
+function checkWritable(path: string): void {
+  if (!isReplaced(path)) return;
+  const target = `${path}.${process.pid}.new`;
+  try {
+    closeSync(openSync(target, 'a'));
+    rmSync(target, { force: true });
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+}
+
+function unwritable(path: string, cause: unknown): CliError {
+  const code = (cause as { code?: string }).code ?? 'unknown error';
+  return new CliError('FILE_UNWRITABLE', `cannot write ${quote(path)} (${code}): choose another place`, { cause });
+}
+
 /**
  * A new file beside it takes its place, so that nobody reads half of one. What is no plain file, /dev/stdout or a link, is
  * written to instead: its place is not ours to take.
  */
 function writeWhole(path: string, content: string): void {
-  const isPlain = lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? true;
-  const target = isPlain ? `${path}.${process.pid}.new` : path;
+  const target = isReplaced(path) ? `${path}.${process.pid}.new` : path;
   try {
     writeFileSync(target, content);
     if (target !== path) renameSync(target, path);
   } catch (cause) {
     if (target !== path) rmSync(target, { force: true });
-    const code = (cause as { code?: string }).code ?? 'unknown error';
-    throw new CliError('FILE_UNWRITABLE', `cannot write ${quote(path)} (${code}): choose another place`, { cause });
+    throw unwritable(path, cause);
   }
 }

@@ -139,11 +139,21 @@ test('a file that is there is replaced', async () => {
   expect(JSON.parse(readFileSync(out, 'utf8'))).toMatchObject({ nodes: [{ id: root.node.id }] });
 });
 
-test('a file that cannot be written is named', async () => {
+test.each(['--out', '--dot'])('a file that cannot be written is named before the walk: %s', async (option) => {
   const root = await stage();
-  const { code, stderr } = await runHere(['crawl', root.address, ...FAST, '--out', join(folder, 'no/where.json')]);
-  expect(code).toBe(1);
-  expect(stderr).toMatch(/genmesh: cannot write "[^"]+where\.json" \(ENOENT\): choose another place\n$/);
+  let visits = 0;
+  root.node.on('peerAdded', () => {
+    visits += 1;
+  });
+  const { code, stderr, stdout } = await runHere([
+    'crawl',
+    root.address,
+    ...FAST,
+    option,
+    join(folder, 'no/where.json'),
+  ]);
+  expect({ code, stdout, visits }).toEqual({ code: 1, stdout: '', visits: 0 });
+  expect(stderr).toMatch(/^genmesh: cannot write "[^"]+where\.json" \(ENOENT\): choose another place\n$/);
 });
 
 test('a signal ends the walk, and what was found is written', async () => {
