@@ -5,6 +5,9 @@
  * connection waits with it. Pongs that are late most of the time, while nothing of the peer's own delays them, tell that
  * this happens, and the bytes they prove read tell the limit. Then bulk is paced below it; small messages are not. A peer
  * that stays late under a pace has another reason, a slow handler or a busy machine: then the pace is dropped again.
+ * A limit lets through the same again and again, and no more: so a pace is set when two measurements agree, and dropped
+ * when the peer then takes more than they say without being late, as one does whose code was cold or whose machine was
+ * busy for a while.
  * Told by `mconnection-sender.ts`.
  */
 import { LATE_MS, type PongSample } from './bulk-window.ts';
@@ -20,12 +23,25 @@ const GAP_MS = 100;
 const LATE_SHARE = 0.4;
 const LATE_PONGS_MIN = 3;
 
+/** Two measurements that differ by no more than this part are one limit. */
+const AGREE_PART = 0.15;
+
+/** A new pace times this is tried once, and refuted when the peer takes this much of the limit measured. */
+const TRIAL_FACTOR = 1.3;
+const REFUTED_FACTOR = 1.05;
+
+/** Time in late round trips that ends a trial, in ms: one sleep of the peer's limiter. */
+const TRIAL_LATE_MS = 60;
+
 /** Under a pace: round trips this much longer than the shortest, in ms, for this share of the time, are too many. */
 const PACED_LATE_MS = 15;
 const PACED_LATE_SHARE = 0.1;
 
 /** The part of the measured rate that is used. */
 const PACE_FACTOR = 0.9;
+
+/** Time after a lowering in which what was sent before still makes the peer late, in ms. */
+const SETTLE_MS = 400;
 
 /** Lowerings in a row without a timely interval after which the pace is not the cure. */
 const LOWERINGS_MAX = 3;
@@ -64,6 +80,11 @@ export class BulkPace {
   #lateMs = 0;
   #pacedLateMs = 0;
   #isSaturated = false;
+  #lateRate = 0;
+  #limitRate = 0;
+  #isTrialDue = false;
+  #isTrial = false;
+  #loweredMs = Number.NEGATIVE_INFINITY;
   #holdUntilMs = 0;
   #holdMs = HOLD_MS_MIN;
   #raisedMs = 0;
@@ -117,7 +138,15 @@ export class BulkPace {
         this.#latePongs += 1;
         this.#lateMs += sample.rttMs;
       }
-      if (sample.excessMs > PACED_LATE_MS) this.#pacedLateMs += sample.rttMs;
+      const isSettled = pingSentMs >= this.#loweredMs + SETTLE_MS;
+      if (isSettled && sample.excessMs > PACED_LATE_MS) this.#pacedLateMs += sample.rttMs;
+    }
+    if (this.#isTrial && this.#pacedLateMs >= TRIAL_LATE_MS) {
+      // It is a limit: back at once, before more piles up in front of it.
+      this.#isTrial = false;
+      this.#lower(this.#goodRate, nowMs);
+      this.#restart(nowMs);
+      return;
     }
     const elapsedMs = nowMs - this.#intervalStartMs;
     if (elapsedMs < INTERVAL_MS) return;
@@ -138,16 +167,40 @@ export class BulkPace {
     const measuredRate = (this.#pongedBytes / elapsedMs) * 1000;
     if (this.bytesPerSecond === 0) {
       const isLate = this.#latePongs >= LATE_PONGS_MIN && this.#lateMs >= LATE_SHARE * elapsedMs;
-      if (isLate && nowMs >= this.#pausedUntilMs) this.#lower(measuredRate * PACE_FACTOR, nowMs);
+      this.#judgeUnpaced(isLate && nowMs >= this.#pausedUntilMs ? measuredRate : 0, nowMs);
     } else if (this.#pacedLateMs >= PACED_LATE_SHARE * elapsedMs) {
       this.#lateUnderPace(measuredRate, nowMs);
     } else {
       this.#lowerings = 0;
       this.#pauseMs = PAUSE_MS_MIN;
+      if (this.#isTrialDue) {
+        this.#isTrialDue = false;
+        this.#isTrial = true;
+        this.#goodRate = this.bytesPerSecond;
+        this.#bucket.setRate(this.#limitRate * TRIAL_FACTOR, nowMs);
+        return;
+      }
+      if (this.#isTrial) {
+        // Neither late nor over the limit means that there was too little to send: it goes on for a while.
+        if (measuredRate >= this.#limitRate * REFUTED_FACTOR) this.#drop(nowMs);
+        if (this.bytesPerSecond === 0 || nowMs < this.#holdUntilMs) return;
+        this.#isTrial = false;
+      }
       // Good is what has held for a while: over the limit by little, the peer is late only after some seconds.
       if (nowMs - this.#raisedMs >= RAISE_INTERVAL_MS) this.#goodRate = this.bytesPerSecond;
       if (nowMs >= this.#holdUntilMs && nowMs - this.#raisedMs >= RAISE_INTERVAL_MS) this.#raise(nowMs);
     }
+  }
+
+  /** @param lateRate - what came through while pongs were late; 0 when they were not. */
+  #judgeUnpaced(lateRate: number, nowMs: number): void {
+    const before = this.#lateRate;
+    this.#lateRate = lateRate;
+    if (lateRate === 0 || Math.abs(lateRate - before) > AGREE_PART * lateRate) return;
+    this.#lateRate = 0;
+    this.#limitRate = lateRate;
+    this.#isTrialDue = true;
+    this.#lower(lateRate * PACE_FACTOR, nowMs);
   }
 
   #lateUnderPace(measuredRate: number, nowMs: number): void {
@@ -158,10 +211,7 @@ export class BulkPace {
       return;
     }
     if (this.#lowerings >= LOWERINGS_MAX) {
-      this.#bucket.setRate(0, nowMs);
-      this.#lowerings = 0;
-      this.#goodRate = 0;
-      this.#holdMs = HOLD_MS_MIN;
+      this.#drop(nowMs);
       this.#pausedUntilMs = nowMs + this.#pauseMs;
       this.#pauseMs = Math.min(PAUSE_MS_MAX, this.#pauseMs * 2);
       return;
@@ -169,8 +219,18 @@ export class BulkPace {
     this.#lower(Math.min(measuredRate, this.bytesPerSecond) * PACE_FACTOR, nowMs);
   }
 
+  #drop(nowMs: number): void {
+    this.#bucket.setRate(0, nowMs);
+    this.#lowerings = 0;
+    this.#goodRate = 0;
+    this.#holdMs = HOLD_MS_MIN;
+    this.#isTrial = false;
+    this.#isTrialDue = false;
+  }
+
   #lower(rate: number, nowMs: number): void {
     this.#lowerings += 1;
+    this.#loweredMs = nowMs;
     this.#raises = 0;
     this.#bucket.setRate(Math.max(PACE_MIN, rate), nowMs);
     this.#holdUntilMs = nowMs + this.#holdMs;

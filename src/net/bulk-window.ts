@@ -145,9 +145,11 @@ export class BulkWindow {
   }
 
   /** True while an end of a bulk message must wait for the pong behind an earlier one. */
-  get isEofHeld(): boolean {
+  isEofHeld(nowMs: number): boolean {
     if (!this.#options.isEofGated || this.#options.windowBytes === 0) return false;
-    const eofs = this.#isHandlerSlow ? EOFS_SLOW : EOFS_FAST;
+    // Beside nothing but bulk, as the window: else the gate of a fast peer would make it narrower again.
+    const fast = this.isShared(nowMs) ? EOFS_FAST : EOFS_FAST * QUIET_FACTOR;
+    const eofs = this.#isHandlerSlow ? EOFS_SLOW : fast;
     return this.#eofsSent - this.#eofsPonged >= eofs * this.#gain.gain;
   }
 

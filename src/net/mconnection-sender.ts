@@ -254,7 +254,7 @@ export class MConnectionSender {
       }
       const isEndOfBulk = !isWhole && channel.isNextEof;
       if (isEndOfBulk && this.window.wantsPlainPing) this.#writeControl(nowMs, windowBytes, true, hasSmall);
-      messageBytes += this.#writePacket(channel, isWhole);
+      messageBytes += this.#writePacket(channel, isWhole, nowMs);
       // Right behind the end whose pong the next one waits for.
       if (isEndOfBulk && this.#isEofHeld) this.#writeControl(nowMs, windowBytes, true, hasSmall);
     }
@@ -274,7 +274,7 @@ export class MConnectionSender {
     this.#creditRoom = rateRoom + this.rate.burstBytes;
     this.#rateRoom = this.#isFinishing ? rateRoom : Math.min(rateRoom, this.pace.availableBytes(nowMs));
     this.#windowRoom = this.#isFinishing ? Number.POSITIVE_INFINITY : windowBytes - this.window.unpongedBytes;
-    this.#isEofHeld = !this.#isFinishing && this.window.isEofHeld;
+    this.#isEofHeld = !this.#isFinishing && this.window.isEofHeld(nowMs);
     this.#isWindowWait = false;
     this.#isEofWait = false;
     this.#isRateWait = false;
@@ -299,7 +299,7 @@ export class MConnectionSender {
     return false;
   };
 
-  #writePacket(channel: ChannelSender, isWhole: boolean): number {
+  #writePacket(channel: ChannelSender, isWhole: boolean, nowMs: number): number {
     const isEof = isWhole || channel.isNextEof;
     this.#slab.reserve(channel.packetBytesMax);
     const wireBytes = channel.writeNext(this.#slab.bytes, this.#slab.end);
@@ -308,7 +308,7 @@ export class MConnectionSender {
     this.#rateRoom -= wireBytes;
     this.#creditRoom -= wireBytes;
     this.window.packetSent(wireBytes, isWhole, isEof);
-    if (isEof && !isWhole && !this.#isFinishing) this.#isEofHeld = this.window.isEofHeld;
+    if (isEof && !isWhole && !this.#isFinishing) this.#isEofHeld = this.window.isEofHeld(nowMs);
     if (channel.waiterCount > 0 && !channel.isFull) this.#owner.onRoom(channel);
     return wireBytes;
   }

@@ -98,18 +98,36 @@ describe('BulkWindow', () => {
       window.pongReceived(nowMs);
     };
     window.packetSent(1000, false, true);
-    expect(window.isEofHeld).toBe(true);
+    expect(window.isEofHeld(nowMs)).toBe(true);
     ping(0.3);
     window.packetSent(1000, false, false);
     ping(0.3); // nothing but parts in between: what a ping costs by itself
     window.packetSent(1000, false, true);
-    expect(window.isEofHeld).toBe(false);
+    expect(window.isEofHeld(nowMs)).toBe(false);
     for (let i = 0; i < 10; i += 1) {
       window.packetSent(1000, false, true);
       ping(20);
     }
     window.packetSent(1000, false, true);
-    expect(window.isEofHeld).toBe(true);
+    expect(window.isEofHeld(nowMs)).toBe(true);
+  });
+
+  it.each([
+    ['small messages', true, 8],
+    ['nothing but bulk', false, 64],
+  ])('lets several ends through at a fast peer, beside %s', (_beside, isShared, ends) => {
+    const window = bulkWindow();
+    for (let nowMs = 0; nowMs < 2; nowMs += 1) {
+      window.packetSent(1000, false, nowMs === 1);
+      window.pingSent(nowMs);
+      window.pongReceived(nowMs);
+    }
+    window.messagesSent(isShared, 2);
+    for (let i = 1; i <= ends; i += 1) {
+      expect(window.isEofHeld(2)).toBe(false);
+      window.packetSent(1000, false, true);
+    }
+    expect(window.isEofHeld(2)).toBe(true);
   });
 
   it('does not take a busy machine, late everywhere, for a slow handler', () => {
@@ -122,7 +140,7 @@ describe('BulkWindow', () => {
       window.pongReceived(nowMs);
     }
     window.packetSent(1000, false, true);
-    expect(window.isEofHeld).toBe(false);
+    expect(window.isEofHeld(nowMs)).toBe(false);
   });
 
   it.each([
@@ -224,9 +242,53 @@ describe('BulkPace', () => {
     return nowMs;
   }
 
-  it('is nine tenths of what came through while pongs were late', () => {
+  /** Timely pongs, each of that many bytes, for that time. */
+  function timely(pace: BulkPace, startMs: number, durationMs: number, bytesPerMs: number): number {
+    let nowMs = startMs;
+    for (; nowMs < startMs + durationMs; nowMs += 50) {
+      pace.saturated();
+      pace.pong(sample(1, 50 * bytesPerMs), nowMs + 50);
+    }
+    return nowMs;
+  }
+
+  it('is nine tenths of what came through while pongs were late, once two measurements agree', () => {
     const pace = new BulkPace(true, 0);
-    late(pace, 0, 6);
+    const nowMs = late(pace, 0, 11);
+    expect(pace.bytesPerSecond).toBe(0);
+    late(pace, nowMs, 1);
+    expect(pace.bytesPerSecond).toBeCloseTo(900_000);
+  });
+
+  it('is not set while what comes through late grows, as with a peer whose code is cold', () => {
+    const pace = new BulkPace(true, 0);
+    let bytes = 100_000;
+    for (let nowMs = 100; nowMs <= 12_000; nowMs += 100) {
+      pace.saturated();
+      pace.pong(sample(100, bytes), nowMs);
+      if (nowMs % 600 === 0) bytes *= 1.25;
+    }
+    expect(pace.bytesPerSecond).toBe(0);
+  });
+
+  it('is tried a third above the limit, and dropped when the peer takes that in time', () => {
+    const pace = new BulkPace(true, 0);
+    let nowMs = late(pace, 0, 12);
+    nowMs = timely(pace, nowMs, 600, 900);
+    expect(pace.bytesPerSecond).toBeCloseTo(1_300_000);
+    timely(pace, nowMs, 600, 1300);
+    expect(pace.bytesPerSecond).toBe(0);
+  });
+
+  it('is back at once when that trial makes the peer late', () => {
+    const pace = new BulkPace(true, 0);
+    const nowMs = timely(pace, late(pace, 0, 12), 600, 900);
+    pace.saturated();
+    pace.pong(sample(59, 50_000), nowMs + 59);
+    expect(pace.bytesPerSecond).toBeCloseTo(1_300_000);
+    pace.pong(sample(41, 50_000), nowMs + 100);
+    expect(pace.bytesPerSecond).toBeCloseTo(900_000);
+    timely(pace, nowMs + 100, 4000, 900);
     expect(pace.bytesPerSecond).toBeCloseTo(900_000);
   });
 
@@ -246,8 +308,10 @@ describe('BulkPace', () => {
 
   it('is raised again while pongs are timely, and gone at last', () => {
     const pace = new BulkPace(true, 0);
-    let nowMs = late(pace, 0, 6);
+    let nowMs = late(pace, 0, 12);
     const first = pace.bytesPerSecond;
+    nowMs = timely(pace, nowMs, 600, 900) + 100;
+    pace.pong(sample(100, 100_000), nowMs);
     for (let second = 0; second < 300 && pace.bytesPerSecond > 0; second += 1) {
       for (let i = 0; i < 20; i += 1) {
         nowMs += 50;
