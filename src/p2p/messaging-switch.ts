@@ -2,7 +2,9 @@
  * The switch of a node on the MConnection wire: made from the node's options, with the messaging reactor in it, restarted with
  * it, and with what it tells turned into what a node tells.
  */
+
 import type { StartContext } from '../actors/child-spec.ts';
+import { TIMER_DELAY_MS_MAX } from '../base/clock.ts';
 import { CodecError } from '../codec/errors.ts';
 import { CryptoError } from '../crypto/errors.ts';
 import type { PublicKey } from '../crypto/keys.ts';
@@ -124,7 +126,7 @@ function switchOptions(context: NodeContext, messaging: MessagingReactor): Switc
       sendRateBytesPerSecond: 0,
       recvRateBytesPerSecond: 0,
       pingIntervalMs: heartbeatIntervalMs,
-      pongTimeoutMs: heartbeatIntervalMs * heartbeatOutstandingMax,
+      pongTimeoutMs: Math.min(heartbeatIntervalMs * heartbeatOutstandingMax, TIMER_DELAY_MS_MAX),
       writeTimeoutMs: limits.writeTimeoutMs,
     },
     engine,

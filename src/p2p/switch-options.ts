@@ -11,7 +11,7 @@ import { defaultEngine } from '../crypto/default-engine.ts';
 import type { CryptoEngine } from '../crypto/engine.ts';
 import { KeyPair } from '../crypto/keys.ts';
 import { parseChannelDescriptors } from '../net/channel-descriptor.ts';
-import type { MConnectionOptions } from '../net/mconnection-options.ts';
+import { type MConnectionOptions, parseMConnectionOptions } from '../net/mconnection-options.ts';
 import { type NetAddress, parseNetAddress } from '../net/net-address.ts';
 import { TcpTransport } from '../net/tcp-transport.ts';
 import type { Transport } from '../net/transport.ts';
@@ -180,11 +180,7 @@ export function parseSwitchOptions(options: SwitchOptions): ParsedSwitchOptions 
     allowDuplicateIp: options.allowDuplicateIp ?? false,
     connectionFilters: bounded('connectionFilters', options.connectionFilters ?? [], FILTERS_MAX),
     peerFilters: bounded('peerFilters', options.peerFilters ?? [], FILTERS_MAX),
-    connection: {
-      sendRateBytesPerSecond: PEER_RATE_BYTES_PER_SECOND_DEFAULT,
-      recvRateBytesPerSecond: PEER_RATE_BYTES_PER_SECOND_DEFAULT,
-      ...options.connection,
-    },
+    connection: parseConnection(options.connection ?? {}, clock),
     engine: options.engine ?? defaultEngine(),
     system,
     clock,
@@ -193,6 +189,20 @@ export function parseSwitchOptions(options: SwitchOptions): ParsedSwitchOptions 
     telemetry: options.telemetry ?? system?.telemetry ?? new Telemetry(logger),
     limits: parseLimits(options),
   };
+}
+
+/** Checked here, or each peer would be lost for what is wrong with our own options. */
+function parseConnection(options: PeerConnectionSettings, clock: Clock): PeerConnectionSettings {
+  const connection = {
+    sendRateBytesPerSecond: PEER_RATE_BYTES_PER_SECOND_DEFAULT,
+    recvRateBytesPerSecond: PEER_RATE_BYTES_PER_SECOND_DEFAULT,
+    ...options,
+  };
+  const known = parseMConnectionOptions({ ...connection, clock, handlers: { onReceive() {}, onClose() {} } });
+  for (const name of Object.keys(options)) {
+    if (!(name in known)) throw new RangeError(`option connection: ${name} is not known`);
+  }
+  return connection;
 }
 
 /** An address as text or in parts, its id in lower case. @throws CodecError `INVALID_VALUE`. @internal */
@@ -227,6 +237,10 @@ function channelsOf(reactors: readonly ReactorSpec[]): Map<number, AnyChannel> {
     if (ids.has(id)) throw new RangeError(`option reactors: two are called ${id}`);
     ids.add(id);
     for (const each of own) {
+      const { codec } = each as { readonly codec?: Partial<AnyChannel['codec']> };
+      if (typeof codec?.encode !== 'function' || typeof codec.decode !== 'function') {
+        throw new TypeError(`option reactors: channel id ${each.id} has no codec that can encode and decode`);
+      }
       if (channels.has(each.id)) throw new RangeError(`option reactors: channel id ${each.id} is taken twice`);
       channels.set(each.id, each);
     }

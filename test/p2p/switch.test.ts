@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { getStatus } from '../../src/actors/sys.ts';
 import { reactor } from '../../src/p2p/reactor.ts';
+import { channel } from '../../src/p2p/reactor-channel.ts';
 import { Switch } from '../../src/p2p/switch.ts';
 import { SwitchError } from '../../src/p2p/switch-errors.ts';
 import { upgradeConnection } from '../../src/p2p/transport-upgrade.ts';
@@ -496,6 +497,14 @@ describe('a switch', () => {
     );
     await expect(Switch.startLink({ ...base, reactors: [reactors[0]!, reactors[0]!] })).rejects.toThrow(/called r/);
     await expect(Switch.startLink({ ...base, reactors, moniker: 'ü' })).rejects.toThrow(/moniker/);
+    const mute = channel<1, Uint8Array>({ id: 1, codec: undefined as never });
+    await expect(Switch.startLink({ ...base, reactors: [new TestReactor('mute', [mute]).spec] })).rejects.toThrow(
+      /codec/,
+    );
+    for (const connection of [{ pingIntervalMs: 0 }, { pingInterval: 1 }]) {
+      const wrong = Switch.startLink({ ...base, reactors, connection: connection as never });
+      await expect(wrong).rejects.toThrow(/pingIntervalMs is 0|pingInterval is not known/);
+    }
     const tooLong = Switch.startLink({ ...base, reactors, network: 'x'.repeat(10_240) });
     await expect(tooLong).rejects.toThrow(/own NodeInfo: \d+ bytes, at most 10240/);
     for (const nothing of [undefined, {}, Promise.resolve({ receive: () => {} })]) {
