@@ -13,6 +13,9 @@ import { NetError } from './errors.ts';
 /** First size of the buffer in which a message of several packets is put together (`defaultRecvBufferCapacity`). */
 const REASSEMBLY_BYTES_MIN = 4_096;
 
+/** ... where earlier messages were longer, their size up to this: 1 MiB. Growing costs as much as opening the frames. */
+const REASSEMBLY_EXPECTED_BYTES_MAX = 1_048_576;
+
 /** Takes one whole message; the promise it returns, if any, holds the next one back. */
 export type ReceiveHandler = (channelId: number, message: Uint8Array) => void | PromiseLike<void>;
 
@@ -58,6 +61,7 @@ export class ChannelReceiver {
   #messageBytesMax: number;
   #partial: Uint8Array | undefined;
   #partialBytes = 0;
+  #expectedBytes = 0;
   #isHandling = false;
   #isFull = false;
   #isClosed = false;
@@ -121,7 +125,7 @@ export class ChannelReceiver {
     let isFresh = false;
     if (this.#partialBytes > 0) {
       this.#append(data, messageBytes);
-      message = (this.#partial as Uint8Array).subarray(0, messageBytes);
+      message = this.#joined(messageBytes);
       isFresh = true;
     }
     this.#partial = undefined;
@@ -146,9 +150,10 @@ export class ChannelReceiver {
     if (data.length === 0) return;
     let partial = this.#partial;
     if (partial === undefined || partial.length < messageBytes) {
-      // Doubled, so that joining is linear, and never more than twice what has arrived: a peer that announces nothing
-      // and sends little reserves little.
-      const bytes = Math.max(REASSEMBLY_BYTES_MIN, messageBytes, (partial?.length ?? 0) * 2);
+      // As long as the last ones, then doubled, so that joining is linear; a peer that announces nothing and has never
+      // sent much reserves little.
+      const startBytes = Math.max(REASSEMBLY_BYTES_MIN, this.#expectedBytes);
+      const bytes = Math.max(startBytes, messageBytes, (partial?.length ?? 0) * 2);
       const grown = new Uint8Array(Math.min(bytes, Math.max(messageBytes, this.#messageBytesMax)));
       if (partial !== undefined) grown.set(partial.subarray(0, this.#partialBytes));
       partial = grown;
@@ -156,6 +161,16 @@ export class ChannelReceiver {
     }
     partial.set(data, this.#partialBytes);
     this.#partialBytes = messageBytes;
+  }
+
+  /** The message that is whole now, in memory not much longer than itself: its owner may keep it. */
+  #joined(messageBytes: number): Uint8Array {
+    const partial = this.#partial as Uint8Array;
+    // At once when longer, by halves when shorter.
+    const fadedBytes = (this.#expectedBytes + messageBytes) >>> 1;
+    this.#expectedBytes = Math.min(REASSEMBLY_EXPECTED_BYTES_MAX, Math.max(messageBytes, fadedBytes));
+    if (partial.length > Math.max(REASSEMBLY_BYTES_MIN, 2 * messageBytes)) return partial.slice(0, messageBytes);
+    return partial.subarray(0, messageBytes);
   }
 
   #enqueue(message: Uint8Array, isFresh: boolean): void {

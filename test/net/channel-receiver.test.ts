@@ -250,6 +250,27 @@ describe('ChannelReceiver', () => {
     expect(channel.partialBytes).toBe(100_000);
   });
 
+  it('hands out messages in memory at most twice as long as they are, also short ones behind long ones', () => {
+    const got: Uint8Array[] = [];
+    const [settings] = parseChannelDescriptors([{ id: 1, priority: 1, recvMessageCapacity: 3_000_000 }]);
+    const channel = new ChannelReceiver(settings as ChannelSettings, {
+      onReceive: (_, message) => void got.push(message),
+      onFull: () => {},
+      onHandlerError: () => {},
+      onIdle: () => {},
+    });
+    const sizes = [2_500_000, 65_536, 2048, 2049, 600_000, 1_200_000, 299_999, 300_000, 70_000];
+    for (const size of sizes) {
+      const message = pattern(size);
+      for (let at = 0; at < size; at += 1024) channel.accept(at + 1024 >= size, message.subarray(at, at + 1024));
+      expect(Buffer.compare(got.at(-1) as Uint8Array, message)).toBe(0);
+    }
+    expect(got.map((message) => message.length)).toEqual(sizes);
+    for (const message of got) {
+      expect(message.buffer.byteLength).toBeLessThanOrEqual(Math.max(4096, 2 * message.length));
+    }
+  });
+
   it('reports a handler that throws and one that rejects', async () => {
     const { channel, log, done } = rig({});
     channel.accept(true, pattern(1));
