@@ -4,8 +4,8 @@
  * `proto/tendermint/p2p/conn.proto AuthSigMessage`, `proto/tendermint/crypto/keys.proto PublicKey`). Layout only: what
  * keys are acceptable is for `crypto/secret-handshake.ts`.
  */
-import { encodeDelimited } from './cometbft-delimited.ts';
-import { readMessage, writeMessage } from './cometbft-message.ts';
+import { encodeDelimited, uvarintBytes, writeUvarint } from './cometbft-delimited.ts';
+import { readMessage } from './cometbft-message.ts';
 import { CodecError } from './errors.ts';
 
 /**
@@ -26,6 +26,11 @@ export const COMETBFT_KEY_TYPES = {
 /** A kind of key that a PublicKey message can hold. Node keys are ed25519. */
 export type CometbftKeyType = (typeof COMETBFT_KEY_TYPES)[keyof typeof COMETBFT_KEY_TYPES];
 
+const FIELDS: ReadonlyMap<string, number> = new Map(
+  Object.entries(COMETBFT_KEY_TYPES).map(([field, type]) => [type, Number(field)]),
+);
+const NO_BYTES = new Uint8Array(0);
+
 /** A public key as CometBFT sends it. */
 export interface CometbftPublicKey {
   readonly type: CometbftKeyType;
@@ -43,7 +48,7 @@ export interface AuthSigMessage {
 
 /** The ephemeral key in a `google.protobuf.BytesValue`, behind its length: `22 0a 20` and the 32 bytes. */
 export function encodeEphemeralKey(publicKey: Uint8Array): Uint8Array {
-  return encodeDelimited(writeMessage((writer) => writer.bytes(1, publicKey)));
+  return encodeDelimited(publicKey.length > 0 ? encodeField(1, publicKey) : NO_BYTES);
 }
 
 /**
@@ -63,9 +68,8 @@ export function decodeEphemeralKey(message: Uint8Array): Uint8Array {
 
 /** A PublicKey message, without a length before it. */
 export function encodeCometbftPublicKey(publicKey: CometbftPublicKey): Uint8Array {
-  const field = fieldOf(publicKey.type);
   // A member of a oneof is written also when it is empty.
-  return writeMessage((writer) => writer.message(field, (inner) => inner.raw(publicKey.bytes)));
+  return encodeField(fieldOf(publicKey.type), publicKey.bytes);
 }
 
 /**
@@ -90,13 +94,25 @@ export function decodeCometbftPublicKey(message: Uint8Array): CometbftPublicKey 
 
 /** An AuthSigMessage behind its length: 103 bytes with an ed25519 key. */
 export function encodeAuthSig(publicKey: CometbftPublicKey, signature: Uint8Array): Uint8Array {
-  const key = encodeCometbftPublicKey(publicKey);
-  return encodeDelimited(
-    writeMessage((writer) => {
-      writer.message(1, (inner) => inner.raw(key));
-      writer.bytes(2, signature);
-    }),
-  );
+  const key = encodeField(1, encodeCometbftPublicKey(publicKey));
+  const signed = signature.length > 0 ? encodeField(2, signature) : NO_BYTES;
+  const message = new Uint8Array(key.length + signed.length);
+  message.set(key);
+  message.set(signed, key.length);
+  return encodeDelimited(message);
+}
+
+/**
+ * A field of bytes or of a message, 1 to 15: tag, length, value. By hand, as the two messages are written for every
+ * connection and the library's writer costs as much as a hash.
+ */
+function encodeField(field: number, value: Uint8Array): Uint8Array {
+  const valueAt = 1 + uvarintBytes(value.length);
+  const encoded = new Uint8Array(valueAt + value.length);
+  encoded[0] = (field << 3) | 2; // 2: length-delimited
+  writeUvarint(encoded, 1, value.length);
+  encoded.set(value, valueAt);
+  return encoded;
 }
 
 /**
@@ -119,8 +135,7 @@ export function decodeAuthSig(message: Uint8Array): AuthSigMessage {
 }
 
 function fieldOf(type: CometbftKeyType): number {
-  for (const [field, name] of Object.entries(COMETBFT_KEY_TYPES)) {
-    if (name === type) return Number(field);
-  }
-  throw new CodecError('INVALID_VALUE', `no kind of key is called ${type}`);
+  const field = FIELDS.get(type);
+  if (field === undefined) throw new CodecError('INVALID_VALUE', `no kind of key is called ${type}`);
+  return field;
 }

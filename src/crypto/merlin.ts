@@ -55,7 +55,7 @@ export class MerlinTranscript {
 
   #begin(label: string, length: number): void {
     this.#strobe.absorbTextAs(META_AD, label);
-    this.#strobe.absorbMore(Uint8Array.of(length, length >>> 8, length >>> 16, length >>> 24));
+    this.#strobe.absorbNumber(length);
   }
 }
 
@@ -80,12 +80,29 @@ class Strobe128 {
   /** `text` is ASCII. */
   absorbTextAs(flags: number, text: string): void {
     this.#begin(flags);
-    for (let i = 0; i < text.length; i += 1) this.#absorb(text.charCodeAt(i));
+    const state = this.#state;
+    let position = this.#position;
+    for (let i = 0; i < text.length; i += 1) {
+      state[position] = (state[position] as number) ^ text.charCodeAt(i);
+      position = this.#after(position);
+    }
+    this.#position = position;
   }
 
   /** Goes on with the operation begun last. */
   absorbMore(bytes: Uint8Array): void {
-    for (let i = 0; i < bytes.length; i += 1) this.#absorb(bytes[i] as number);
+    const state = this.#state;
+    let position = this.#position;
+    for (let i = 0; i < bytes.length; i += 1) {
+      state[position] = (state[position] as number) ^ (bytes[i] as number);
+      position = this.#after(position);
+    }
+    this.#position = position;
+  }
+
+  /** As {@link Strobe128.absorbMore} of 4 bytes, little-endian. */
+  absorbNumber(value: number): void {
+    for (let shift = 0; shift < 32; shift += 8) this.#absorb((value >>> shift) & 0xff);
   }
 
   squeezeAs(flags: number, length: number): Uint8Array {
@@ -94,7 +111,7 @@ class Strobe128 {
     for (let i = 0; i < length; i += 1) {
       bytes[i] = this.#state[this.#position] as number;
       this.#state[this.#position] = 0;
-      this.#step();
+      this.#position = this.#after(this.#position);
     }
     return bytes;
   }
@@ -109,12 +126,15 @@ class Strobe128 {
 
   #absorb(byte: number): void {
     this.#state[this.#position] = (this.#state[this.#position] as number) ^ byte;
-    this.#step();
+    this.#position = this.#after(this.#position);
   }
 
-  #step(): void {
-    this.#position += 1;
-    if (this.#position === RATE) this.#permute();
+  /** The position after `position`, which is used up. */
+  #after(position: number): number {
+    if (position + 1 < RATE) return position + 1;
+    this.#position = RATE;
+    this.#permute();
+    return 0;
   }
 
   #permute(): void {
