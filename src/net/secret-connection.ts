@@ -74,6 +74,7 @@ interface Route {
 /** A function of its own, so that nothing of the handshake (its private key) lives as long as the connection does. */
 function routed(route: Route): ByteStreamHandlers {
   return {
+    isReadingOnly: true,
     onData: (chunk) => route.to.onData(chunk),
     onDrain: () => route.to.onDrain(),
     onClose: (reason) => route.to.onClose(reason),
@@ -149,7 +150,8 @@ class HandshakeRun implements ByteStreamHandlers {
   }
 
   #takePlain(chunk: Uint8Array): void {
-    this.#plain.push(chunk);
+    // A copy: the decoder keeps what is not complete, and what arrives is the stream's below.
+    this.#plain.push(chunk.slice());
     const message = this.#plain.next();
     if (message === undefined) return;
     const agreement = this.#handshake.agree(message);

@@ -38,6 +38,8 @@ export class SealedStream implements SecretStream, ByteStreamHandlers {
   readonly remoteAddress: string;
   readonly localAddress: string;
   readonly remotePublicKey: Uint8Array;
+  /** What arrives is opened at once. */
+  readonly isReadingOnly = true;
   /** What is written is sealed at once. */
   readonly writeMemory: WriteMemory = 'copied';
   readonly #clock: Clock;

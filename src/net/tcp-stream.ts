@@ -10,7 +10,6 @@ import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.ts';
 import { RingQueue } from '../base/ring-queue.ts';
 import { NetError, type NetErrorCode } from './errors.ts';
-import { formatNetAddress } from './net-address.ts';
 import {
   type ByteStream,
   type ByteStreamHandlers,
@@ -22,6 +21,9 @@ import {
 
 /** Bytes handed to the socket at a time, and longest piece of one write: 64 KiB. */
 export const TCP_WRITE_WINDOW_BYTES = 65_536;
+
+/** Bytes that one read of a dialled socket brings at most: 64 KiB, as the runtime reads by itself. */
+const TCP_READ_BYTES = 65_536;
 
 /** The scheme of TCP addresses. */
 export const TCP_SCHEME = 'tcp';
@@ -65,8 +67,43 @@ export function tcpError(what: string, cause: unknown): NetError {
  * @internal
  */
 export function tcpAddressText(host: string | undefined, port: number | undefined): string {
-  const plain = (host ?? '0.0.0.0').replace(/^::ffff:(?=\d+\.)/, '');
-  return formatNetAddress({ scheme: TCP_SCHEME, host: plain, port: port ?? 0 });
+  // Not `formatNetAddress`, which checks what comes from people: this comes from the operating system.
+  if (host === undefined || !host.includes(':')) return `${TCP_SCHEME}://${host ?? '0.0.0.0'}:${port ?? 0}`;
+  const plain = host.replace(/^::ffff:(?=\d+\.)/, '');
+  return `${TCP_SCHEME}://${plain.includes(':') ? `[${plain}]` : plain}:${port ?? 0}`;
+}
+
+// Every dialled socket reads into it: what is read is taken, or copied, before the next one reads.
+let readMemory: Uint8Array | undefined;
+
+function sharedReadMemory(): Uint8Array {
+  readMemory ??= new Uint8Array(TCP_READ_BYTES);
+  return readMemory;
+}
+
+/**
+ * What a socket that we make ourselves reads, around the runtime's stream, which would take 64 KiB of fresh memory for
+ * each read; accepted sockets come from the runtime and have no such choice.
+ *
+ * @internal
+ */
+export class TcpReads {
+  /** The memory read into: {@link TCP_READ_BYTES}, one for all. */
+  readonly buffer: Uint8Array = sharedReadMemory();
+  /** Takes the first `length` bytes of the memory. */
+  take: (length: number) => void = () => {};
+  /** The runtime's call; false would stop the reading. */
+  readonly callback = (length: number): boolean => {
+    this.take(length);
+    return true;
+  };
+}
+
+/** What a dialler knows of its socket. @internal */
+export interface TcpDialled {
+  readonly reads: TcpReads;
+  /** The other end, where it was dialled by number. */
+  readonly remoteAddress: string | undefined;
 }
 
 /** One connected socket. @internal */
@@ -78,6 +115,7 @@ export class TcpStream implements ByteStream {
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #onOver: () => void;
+  readonly #reads: TcpReads | undefined;
   readonly #queue = new RingQueue<Uint8Array>();
   #queuedBytes = 0;
   #handlers: ByteStreamHandlers | undefined;
@@ -93,12 +131,21 @@ export class TcpStream implements ByteStream {
    * Takes over a connected socket made with `allowHalfOpen`.
    *
    * @param onOver - called once when the stream is over, opened or not.
+   * @param dialled - for a socket made with `onread: dialled.reads`, in its `connect` event.
    */
-  constructor(socket: Socket, clock: Clock, onOver: () => void) {
+  constructor(socket: Socket, clock: Clock, onOver: () => void, dialled?: TcpDialled) {
     this.#socket = socket;
     this.#clock = clock;
     this.#onOver = onOver;
-    this.remoteAddress = tcpAddressText(socket.remoteAddress, socket.remotePort);
+    if (dialled !== undefined) {
+      this.#reads = dialled.reads;
+      // Nothing is read before `open`. The runtime begins to read at the first `resume` and once more in the turn after
+      // it, whatever has been said in between; so that is behind us here, before the system has looked for bytes.
+      socket.read(0);
+      socket.pause();
+    }
+    // To ask the system who is there is a call for nothing when that was said to it.
+    this.remoteAddress = dialled?.remoteAddress ?? tcpAddressText(socket.remoteAddress, socket.remotePort);
     this.localAddress = tcpAddressText(socket.localAddress, socket.localPort);
     socket.on('error', (cause) => {
       // A reset that answers our own end of the conversation takes nothing from us that we did not give up.
@@ -122,10 +169,19 @@ export class TcpStream implements ByteStream {
       this.#clock.defer(() => handlers.onClose(this.#reason));
       return;
     }
-    this.#socket.on('data', (chunk) => {
-      // A plain view: Buffer's own slice and the rest of its methods stay inside.
-      if (!this.#isDiscarding) handlers.onData(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-    });
+    const reads = this.#reads;
+    if (reads === undefined) {
+      this.#socket.on('data', (chunk) => {
+        // A plain view: Buffer's own slice and the rest of its methods stay inside.
+        if (!this.#isDiscarding) handlers.onData(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+      });
+    } else {
+      const { buffer } = reads;
+      reads.take = (length) => {
+        if (this.#isDiscarding) return;
+        handlers.onData(handlers.isReadingOnly === true ? buffer.subarray(0, length) : buffer.slice(0, length));
+      };
+    }
     if (!this.#isPaused) this.#socket.resume();
   }
 

@@ -3,12 +3,12 @@
  * `listener.ex` set them (no delay, keep-alive, backlog 4096, at most 1024 connections); every wait is on the given
  * clock.
  */
-import { createServer, type Server, Socket } from 'node:net';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock, type Timer } from '../base/clock.ts';
 import { checkInteger } from '../base/errors.ts';
 import { NetError } from './errors.ts';
-import { checkNetAddress, formatNetAddress, type NetAddress } from './net-address.ts';
-import { TCP_SCHEME, TcpStream, tcpAddressText, tcpError } from './tcp-stream.ts';
+import { checkNetAddress, formatNetAddress, isIpv4, type NetAddress } from './net-address.ts';
+import { TCP_SCHEME, TcpReads, TcpStream, tcpAddressText, tcpError } from './tcp-stream.ts';
 import {
   type ByteStream,
   DIAL_TIMEOUT_MS_MAX,
@@ -52,14 +52,21 @@ export class TcpTransport implements Transport {
   }
 
   async dial(address: NetAddress, options: DialOptions): Promise<ByteStream> {
-    const what = `dial ${formatNetAddress(checkNetAddress(address, TCP_SCHEME))}`;
-    if (address.port === 0) throw new NetError('ADDRESS_INVALID', `${what}: nobody can be reached at port 0`);
+    const { host, port } = checkNetAddress(address, TCP_SCHEME);
+    const what = `dial ${tcpAddressText(host, port)}`;
+    if (port === 0) throw new NetError('ADDRESS_INVALID', `${what}: nobody can be reached at port 0`);
     const timeoutMs = checkInteger('timeoutMs', options.timeoutMs, 1, DIAL_TIMEOUT_MS_MAX);
     const { signal } = options;
     if (signal?.aborted === true) throw aborted(what, signal);
     const clock = this.#clock;
     return new Promise((resolve, reject) => {
-      const socket = new Socket({ allowHalfOpen: true });
+      const reads = new TcpReads();
+      const socket = createConnection({
+        host,
+        port,
+        allowHalfOpen: true,
+        onread: reads,
+      });
       let timer: Timer | undefined;
       const settle = (): void => {
         if (timer !== undefined) clock.clearTimer(timer);
@@ -80,17 +87,17 @@ export class TcpTransport implements Transport {
       }, timeoutMs);
       signal?.addEventListener('abort', onAbort, { once: true });
       socket.once('error', onError);
-      socket.connect({ host: address.host, port: address.port }, () => {
-        // As options of `connect` these two are ignored on a socket that was made before.
+      socket.once('connect', () => {
         socket.setNoDelay(true);
         socket.setKeepAlive(true);
         // On one host the system can join a socket to itself when the port dialled is in the range of dynamic ports.
-        if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
+        if (socket.localPort === port && socket.localAddress === socket.remoteAddress) {
           fail(new NetError('CONNECTION_REFUSED', `${what}: nobody listens there (the dial met itself)`));
           return;
         }
         settle();
-        resolve(new TcpStream(socket, clock, () => {}));
+        const remoteAddress = isIpv4(host) ? tcpAddressText(host, port) : undefined;
+        resolve(new TcpStream(socket, clock, noop, { reads, remoteAddress }));
       });
     });
   }
@@ -167,6 +174,8 @@ class TcpListener implements TransportListener {
     }
   }
 }
+
+function noop(): void {}
 
 function aborted(what: string, signal: AbortSignal | undefined): NetError {
   return new NetError('ABORTED', `${what}: aborted by the caller`, { cause: signal?.reason });

@@ -26,7 +26,12 @@ export type WriteMemory = 'copied' | 'written';
 
 /** What a stream tells its owner; never called from inside a call of the stream's own methods. */
 export interface ByteStreamHandlers {
-  /** Bytes that arrived, in order, cut anywhere; at least one. The handler owns them. */
+  /**
+   * Says that `onData` keeps nothing of a chunk: its memory is the stream's again when the call returns, and may not be
+   * written to. A stream that reads into memory of its own need not copy then; others need not heed it. Default false.
+   */
+  readonly isReadingOnly?: boolean;
+  /** Bytes that arrived, in order, cut anywhere; at least one. The handler owns them, unless it `isReadingOnly`. */
   onData(chunk: Uint8Array): void;
   /** Everything waiting has been handed over after `write` answered false. */
   onDrain(): void;

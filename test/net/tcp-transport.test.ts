@@ -221,6 +221,83 @@ describe('dialling and listening', () => {
     expect(keepAlive).toHaveBeenCalledWith(true);
   });
 
+  /** `count` dialled streams, and the accepted one that each leads to. */
+  async function dialledPairs(count: number): Promise<{ dialled: ByteStream; accepted: ByteStream }[]> {
+    const waiting: ((stream: ByteStream) => void)[] = [];
+    const listener = await transport.listen(local, (stream) => waiting.shift()?.(stream));
+    cleanups.push(() => listener.close());
+    const pairs: { dialled: ByteStream; accepted: ByteStream }[] = [];
+    for (let i = 0; i < count; i += 1) {
+      const accepting = new Promise<ByteStream>((resolve) => void waiting.push(resolve));
+      const dialled = await transport.dial(listener.address, { timeoutMs: 5000 });
+      const accepted = await accepting;
+      cleanups.push(
+        () => dialled.destroy(),
+        () => accepted.destroy(),
+      );
+      pairs.push({ dialled, accepted });
+    }
+    return pairs;
+  }
+
+  it('what a dialled stream delivers stays its own when other streams read, up to a whole read and one byte over', async () => {
+    const pairs = await dialledPairs(3);
+    const ends = pairs.map(({ dialled }) => new Recorder(dialled));
+    for (const [size, from] of [65_535, 65_536, 65_537].map((bytes, i) => [bytes, i] as const)) {
+      pairs[from]?.accepted.write(new Uint8Array(size).fill(from + 1));
+      await ends[from]?.untilReceived(size);
+    }
+    for (const [i, end] of ends.entries()) {
+      expect(end.receivedBytes).toBe(65_535 + i);
+      expect(end.chunks.every((chunk) => chunk.every((byte) => byte === i + 1))).toBe(true);
+    }
+  });
+
+  it('a handler that only reads is given one memory again and again, and the bytes in order', async () => {
+    const [pair] = await dialledPairs(1);
+    const { dialled, accepted } = pair as { dialled: ByteStream; accepted: ByteStream };
+    const memories = new Set<ArrayBufferLike>();
+    let receivedBytes = 0;
+    let isInOrder = true;
+    const total = 500_000;
+    await new Promise<void>((resolve) => {
+      dialled.open({
+        isReadingOnly: true,
+        onData: (chunk) => {
+          memories.add(chunk.buffer);
+          for (const byte of chunk) {
+            isInOrder &&= byte === receivedBytes % 251;
+            receivedBytes += 1;
+          }
+          if (receivedBytes === total) resolve();
+        },
+        onDrain: () => {},
+        onClose: () => resolve(),
+      });
+      accepted.write(Uint8Array.from({ length: total }, (_, i) => i % 251));
+    });
+    expect([receivedBytes, isInOrder, memories.size]).toEqual([total, true, 1]);
+  });
+
+  it('a dialled stream paused in the turn in which it was opened or resumed delivers nothing', async () => {
+    const [pair] = await dialledPairs(1);
+    const { dialled, accepted } = pair as { dialled: ByteStream; accepted: ByteStream };
+    accepted.write(Uint8Array.of(1, 2, 3));
+    const end = new Recorder(dialled);
+    dialled.pause();
+    const someTurns = async (): Promise<void> => {
+      for (let i = 0; i < 10; i += 1) await new Promise<void>((resolve) => systemClock.defer(resolve));
+    };
+    await someTurns();
+    dialled.resume();
+    dialled.pause();
+    await someTurns();
+    expect(end.receivedBytes).toBe(0);
+    dialled.resume();
+    await end.untilReceived(3);
+    expect(end.receivedBytes).toBe(3);
+  });
+
   it('a listener at an address of somebody else is a typed error', async () => {
     await expect(transport.listen({ ...local, host: '192.0.2.1' }, () => {})).rejects.toMatchObject({
       code: 'ADDRESS_UNAVAILABLE',
