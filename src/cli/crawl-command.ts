@@ -13,7 +13,7 @@ import { type Command, command, EXIT_OK, flag, number, quote, text, usage } from
 import { CliError } from './errors.ts';
 import { readNodeKeyFile } from './node-key-file.ts';
 import { parseTarget } from './peer-command.ts';
-import { joinFailure } from './peer-failure.ts';
+import { joinFailure, networkOf } from './peer-failure.ts';
 import { plainNodeInfo, plainText } from './peer-sighting.ts';
 import type { Shell } from './shell.ts';
 
@@ -44,7 +44,7 @@ export const crawlCommand: Command = command({
   details,
   positionals: [{ name: 'ID@HOST:PORT', help: 'where to begin; its peer-to-peer port, 26656 by default' }],
   options: {
-    network: text('NAME', 'id of the chain; needed'),
+    network: text('NAME', 'id of the chain; default: that of the first node, which is dialed once more to ask'),
     out: text('FILE', 'writes the topology there as JSON'),
     dot: text('FILE', "writes the picture there, in Graphviz' DOT language"),
     key: text('FILE', 'node_key.json, or an ed25519 key file of genmesh keygen; default: a new key each time'),
@@ -64,21 +64,22 @@ export const crawlCommand: Command = command({
     ['1', 'the first node was not reached, or a file cannot be written: one line on stderr says why'],
   ],
   examples: [
-    'genmesh crawl 5576458aef205977e18fd50b274e9b5d9014525a@localhost:26656 --network test --private',
+    'genmesh crawl 5576458aef205977e18fd50b274e9b5d9014525a@localhost:26656 --private',
     'genmesh crawl 5576458aef205977e18fd50b274e9b5d9014525a@10.0.0.1:26656 --network test --out t.json --dot t.dot',
   ],
   async run(options, [target = ''], shell): Promise<number> {
-    const { network, key } = options;
-    if (network === undefined) throw usage('option --network is missing: the id of the chain, see cometbft status');
+    const { key } = options;
     const first = parseTarget(target);
     // A walk may take hours: what cannot be kept is said before it.
     for (const path of [options.out, options.dot]) if (path !== undefined) checkWritable(path);
     const roots = await resolve(shell, first);
     const { clock, random, engine } = shell;
     const nodeKey = key === undefined ? engine.generateKeyPair(random) : readNodeKeyFile(key, engine);
-    const wire = { transport: new TcpTransport({ clock }), nodeKey, network, clock, random, engine };
+    const wire = { transport: new TcpTransport({ clock }), nodeKey, clock, random, engine };
+    const network =
+      options.network ?? (await askNetwork(shell, wireOf({ ...wire, network: ANY_NETWORK }, options.timeout), roots));
     const topology = await walk(shell, {
-      network: networkOf(wire, options.timeout),
+      network: wireOf({ ...wire, network }, options.timeout),
       roots,
       chain: network,
       crawl: {
@@ -96,7 +97,7 @@ export const crawlCommand: Command = command({
   },
 });
 
-function networkOf(
+function wireOf(
   wire: Omit<Parameters<typeof wireCrawlNetwork>[0], 'stepTimeoutMs'>,
   stepTimeoutMs: number,
 ): CrawlNetwork<NodeInfo> {
@@ -106,6 +107,38 @@ function networkOf(
     if (error instanceof RangeError && error.cause instanceof CodedError) throw usage(error.message);
     throw error;
   }
+}
+
+/** What a dial that only asks for the network says it is of. */
+const ANY_NETWORK = 'unknown';
+
+/** The network of the first node: it says so before it turns us away. */
+async function askNetwork(
+  shell: Shell,
+  network: CrawlNetwork<NodeInfo>,
+  roots: readonly PexAddress[],
+): Promise<string> {
+  const abort = new AbortController();
+  const offStop = shell.onStop(() => abort.abort());
+  try {
+    for (const [index, root] of roots.entries()) {
+      try {
+        const peer = await network.connect(root, abort.signal);
+        peer.close();
+        return peer.info.network;
+      } catch (error) {
+        const found = error instanceof SwitchError ? networkOf(error) : undefined;
+        if (found !== undefined) {
+          shell.err(`the first node is of network ${found}\n`);
+          return found;
+        }
+        if (index === roots.length - 1 || abort.signal.aborted) throw failureAt(error, root, ANY_NETWORK);
+      }
+    }
+  } finally {
+    offStop();
+  }
+  throw new CliError('CALL_FAILED', 'there is no first node');
 }
 
 interface Walk {
@@ -146,7 +179,7 @@ async function walk(shell: Shell, { network, roots, chain, crawl: settings }: Wa
       for await (const visit of crawl({ ...settings, network, roots: [root], signal, clock: shell.clock })) {
         if (visit.depth === 0 && visit.outcome === 'unreachable') {
           // Nothing can follow from a first node that was not reached.
-          if (isLast) throw rootFailure(visit, root, chain);
+          if (isLast) throw failureAt(visit.error, root, chain);
           break;
         }
         isReached = true;
@@ -162,8 +195,7 @@ async function walk(shell: Shell, { network, roots, chain, crawl: settings }: Wa
   return builder.topology();
 }
 
-function rootFailure(visit: CrawlVisit<NodeInfo>, root: PexAddress, chain: string): CliError {
-  const { error } = visit;
+function failureAt(error: unknown, root: PexAddress, chain: string): CliError {
   const cause =
     error instanceof SwitchError
       ? error

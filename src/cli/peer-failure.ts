@@ -37,6 +37,12 @@ const brokenHandshake: Reason = (error, address, network) => {
 const TURNED_AWAY =
   'it closed the connection during the handshake: it may be full, or have a peer of our IP address already (allow_duplicate_ip), or be no CometBFT node';
 
+/** The network of a node that is not ours, when it was turned away for that. */
+export function networkOf(error: SwitchError): string | undefined {
+  const other = error.code === 'INCOMPATIBLE' ? /network "([^"]*)"/.exec(error.message)?.[1] : undefined;
+  return other === undefined ? undefined : plainText(other);
+}
+
 const REASONS: { readonly [code in string]?: Reason } = {
   DIAL_FAILED: (error) => dialReason(error.cause),
   AUTH_FAILURE: (error, { id }) => {
@@ -45,9 +51,8 @@ const REASONS: { readonly [code in string]?: Reason } = {
     return `${is} answers there, not ${id}: check the id with cometbft show-node-id`;
   },
   INCOMPATIBLE: (error, _address, network) => {
-    const other = /network "([^"]*)"/.exec(error.message)?.[1];
-    if (other === undefined) return plainText(error.message);
-    const name = plainText(other);
+    const name = networkOf(error);
+    if (name === undefined) return plainText(error.message);
     return `the node is of network ${name}, not ${network}: give --network ${name} if that is meant`;
   },
   HANDSHAKE_FAILED: brokenHandshake,

@@ -52,6 +52,8 @@ export const P2P_ERROR_CODES = [
   'MESSAGE_INVALID',
   /** Remote fault: the peer's NodeInfo breaks the rules. */
   'NODE_INFO_INVALID',
+  /** The node has no switch: it is on the Archethic wire, or its switch is being restarted. */
+  'NO_SWITCH',
   /** As many outbound peers as allowed are connected or dialed. */
   'OUTBOUND_MAX',
   /** The connection of a peer ended; `cause` says why when it was not closed in order. */

@@ -17,6 +17,7 @@ import { asProcess, type Pid } from '../actors/process.ts';
 import type { CallOptions } from '../actors/request.ts';
 import { ActorSystem } from '../actors/system.ts';
 import type { Unsubscribe } from '../base/emitter.ts';
+import { describeReason } from '../base/errors.ts';
 import type { InputFieldsOf, MessageType, MessageValue, ReplyOf } from '../codec/message.ts';
 import type { MessageCatalog } from '../codec/message-catalog.ts';
 import type { CryptoEngine } from '../crypto/engine.ts';
@@ -111,10 +112,14 @@ export class NodeSupervisor {
 
   /**
    * On wire `mconnection`, the default, the switch that carries its connections: its peers, and ways to reach them on the channels of
-   * `reactors`. `undefined` on the other wire, and for a moment while it is restarted.
+   * `reactors`.
+   *
+   * @throws P2pError `NO_SWITCH` on the other wire, and for the moment in which the switch is restarted.
    */
-  get switch(): SwitchHandle | undefined {
-    return this.#parts.switch();
+  get switch(): SwitchHandle {
+    const found = this.#parts.switch();
+    if (found !== undefined) return found;
+    throw new P2pError('NO_SWITCH', 'the node has no switch: its wire is archethic, or the switch is being restarted');
   }
 
   /** Wall time of the node's clock, in ms. */
@@ -314,7 +319,10 @@ export class NodeSupervisor {
   #typeOf(message: MessageKey | MessageType): MessageType {
     const id = typeof message === 'number' ? message : message.id;
     const type = this.#context.messages.byId(id);
-    if (type === undefined) throw new RangeError(`message id ${id} is not in the node's catalog`);
+    if (type === undefined) {
+      const what = typeof id === 'number' ? `message id ${id}` : `message ${describeReason(message, 60)}`;
+      throw new RangeError(`${what} is not in the node's catalog`);
+    }
     if (typeof message === 'number' || message.name === type.name) return type;
     throw new RangeError(`message ${message.name} is not in the node's catalog, where id ${id} is ${type.name}`);
   }

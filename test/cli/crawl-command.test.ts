@@ -83,6 +83,20 @@ test('a bound on addresses, or on steps, is kept and said', async () => {
   expect(short.stderr).toBe('1 visited, 1 reached, 0 under way, 0 waiting, 2 left out\n');
 });
 
+test('without --network the first node is asked for its own, and walked with it', async () => {
+  const root = await stage({ network: 'any-chain-7' });
+  const { code, stdout, stderr } = await runHere(['crawl', root.address, ...FAST.slice(2)]);
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: 'the first node is of network any-chain-7\n1 visited, 1 reached, 0 under way, 0 waiting\n',
+  });
+  const found = JSON.parse(stdout) as Found;
+  expect(found).toMatchObject({ network: 'any-chain-7', nodes: [{ id: root.node.id, outcome: 'answered' }] });
+  const dead = await runHere(['crawl', `${DEAD.id}@127.0.0.1:1`, ...FAST.slice(2)]);
+  expect(dead).toMatchObject({ code: 1, stdout: '' });
+  expect(dead.stderr).toMatch(/^genmesh: cannot join 127\.0\.0\.1:1: nobody listens there[^\n]*\n$/);
+});
+
 test('a first node that is not reached is an error in one line, and no file is written', async () => {
   const other = await stage({ network: 'other' });
   const out = join(folder, 'never.json');

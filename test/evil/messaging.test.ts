@@ -84,7 +84,7 @@ async function expectFault(node: NodeSupervisor, code: string): Promise<void> {
   await world.clock.settle();
   await world.clock.advance(10);
   expect(node.stats().faultsByCode).toEqual({ [code]: 1 });
-  expect(node.switch?.peers.size).toBe(0);
+  expect(node.switch.peers.size).toBe(0);
   const honest = await world.node('honest', { wire: 'mconnection' });
   const remote = await honest.connect(node.peer);
   expect((await world.wait(remote.call(Ping, {}))).name).toBe('Ok');
@@ -224,7 +224,7 @@ describe('a hostile peer that dialled', () => {
     const { node, dial } = await scene({ dialTimeoutMs: 700 }, false);
     await dial();
     await world.clock.advance(690);
-    expect(node.switch?.peers.size).toBe(1);
+    expect(node.switch.peers.size).toBe(1);
     await world.clock.advance(20);
     await expectFault(node, 'HANDSHAKE_TIMEOUT');
   });

@@ -31,7 +31,7 @@ function node(host: string, options: TestNodeOptions = {}): Promise<NodeSupervis
 
 /** How many connections a node has. */
 function peersOf(of: NodeSupervisor): number {
-  return of.switch?.peers.size ?? -1;
+  return of.switch.peers.size;
 }
 
 const idOf = (of: NodeSupervisor): string => nodeIdOf(of.engine, of.publicKey.raw);
@@ -121,7 +121,7 @@ describe('two nodes full of requests of each other', () => {
     const [toB, toA] = [await a.connect(b.peer), await b.connect(a.peer)];
     await world.wait(Promise.all([toB.connected(), toA.connected()]));
     // Past the link and its window, as callers do that gave up on what still waits at the other end.
-    const [peer] = [...(b.switch?.peers ?? [])];
+    const [peer] = [...b.switch.peers];
     const request = encodeMessageEnvelop({
       messageId: 9,
       isEncrypted: false,
@@ -131,7 +131,7 @@ describe('two nodes full of requests of each other', () => {
     });
     for (let i = 0; i < 8; i += 1) peer?.trySend(REQUEST_CHANNEL_ID, request);
     await world.clock.advance(2000);
-    const [status] = [...(a.switch?.peers ?? [])].map((one) => one.status());
+    const [status] = [...a.switch.peers].map((one) => one.status());
     const requests = status?.channels.find(({ id }) => id === REQUEST_CHANNEL_ID);
     expect(requests?.messagesDropped).toBeGreaterThan(0);
     expect(a.stats().requestsReceived).toBe(1);
@@ -319,7 +319,7 @@ describe('the switch of a node', () => {
     const [a, b] = [await node('a', { reactors: [gossip] }), await node('b', { reactors: [gossip] })];
     const remote = await a.connect(b.peer);
     await world.wait(remote.call(Ping, {}));
-    for (const peer of a.switch?.peers ?? []) if (peer.isOutbound) peer.trySend(Gossip, Uint8Array.of(1, 2));
+    for (const peer of a.switch.peers) if (peer.isOutbound) peer.trySend(Gossip, Uint8Array.of(1, 2));
     await world.clock.settle();
     expect(heard).toEqual([`${idOf(a)}: 1,2`]);
   });
@@ -359,7 +359,8 @@ describe('the switch of a node', () => {
   });
 
   it('is there on this wire only', async () => {
-    const nodes = await Promise.all(WIRES.map((wire) => world.node(wire, { wire })));
-    expect(nodes.map((one) => one.switch !== undefined)).toEqual([true, false]);
+    const [here, other] = await Promise.all(WIRES.map((wire) => world.node(wire, { wire })));
+    expect(here?.switch.peers.size).toBe(0);
+    expect(() => other?.switch).toThrow(expect.objectContaining({ code: 'NO_SWITCH' }));
   });
 });
