@@ -5,6 +5,8 @@
  * is asked. Nobody makes such keys by accident.
  */
 import { ed25519 } from '@noble/curves/ed25519.js';
+import { sha512 } from '@noble/hashes/sha2.js';
+import { bytesEqual } from '../codec/hex.ts';
 import { CryptoError } from './errors.ts';
 import type { Hash } from './hmac.ts';
 
@@ -29,6 +31,31 @@ const SMALL_ORDER_BYTES: readonly Uint8Array[] = SMALL_ORDER_Y.map((hex) =>
  */
 export function isAcceptableEd25519Key(raw: Uint8Array): boolean {
   return raw.length === 32 && isCanonical(raw) && !SMALL_ORDER_BYTES.some((y) => isSameY(raw, y));
+}
+
+/**
+ * Verifies without the cofactor and compares R as bytes: RFC 8032 §5.1.7 with [S]B = R + [k]A, which is what OpenSSL
+ * 3.0 does. noble's own `verify` multiplies by the cofactor and so passes signatures that OpenSSL refuses. Malformed input
+ * is false.
+ */
+export function verifyEd25519(raw: Uint8Array, data: Uint8Array, signature: Uint8Array): boolean {
+  if (signature.length !== 64 || !isAcceptableEd25519Key(raw)) return false;
+  const { Point } = ed25519;
+  const r = signature.subarray(0, 32);
+  const s = numberOfLittleEndian(signature.subarray(32));
+  if (s >= Point.Fn.ORDER) return false;
+  const k = numberOfLittleEndian(sha512.create().update(r).update(raw).update(data).digest()) % Point.Fn.ORDER;
+  try {
+    const a = Point.fromBytes(raw);
+    return bytesEqual(Point.BASE.multiplyUnsafe(s).subtract(a.multiplyUnsafe(k)).toBytes(), r);
+  } catch {
+    return false; // the key is off the curve
+  }
+}
+
+/** Says whether a signature's R is a point of small order, in canonical form: some releases of OpenSSL refuse those, some do not. */
+export function hasSmallOrderR(signature: Uint8Array): boolean {
+  return SMALL_ORDER_BYTES.some((y) => isSameY(signature, y));
 }
 
 /**
@@ -89,4 +116,10 @@ function isSameY(raw: Uint8Array, y: Uint8Array): boolean {
     if (raw[i] !== y[i]) return false;
   }
   return (raw[31]! & 0x7f) === y[31];
+}
+
+function numberOfLittleEndian(bytes: Uint8Array): bigint {
+  let hex = '0x';
+  for (let i = bytes.length - 1; i >= 0; i -= 1) hex += bytes[i]!.toString(16).padStart(2, '0');
+  return BigInt(hex);
 }

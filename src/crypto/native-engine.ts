@@ -9,7 +9,7 @@ import type * as NodeCrypto from 'node:crypto';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { parseEcdsaSignature } from './ecdsa-signature.ts';
 import { ECIES_TAG_BYTES } from './ecies.ts';
-import { verifyZip215 } from './edwards.ts';
+import { hasSmallOrderR, verifyEd25519, verifyZip215 } from './edwards.ts';
 import type { CryptoEngine, FrameCipher, HashAlgorithm } from './engine.ts';
 import { buildEngine } from './engine-core.ts';
 import { NativeKeys } from './native-keys.ts';
@@ -62,7 +62,10 @@ function primitivesOf(crypto: typeof NodeCrypto): Primitives {
         return false;
       }
       const key = keys.verifyingKey(publicKey);
-      return key !== undefined && crypto.verify(isEd25519 ? null : 'sha256', data, key, signature);
+      if (key === undefined) return false;
+      if (crypto.verify(isEd25519 ? null : 'sha256', data, key, signature)) return true;
+      // OpenSSL 3.5 refuses what 3.0 took: the answer must not hang on the release of Node.
+      return isEd25519 && hasSmallOrderR(signature) && verifyEd25519(publicKey.raw, data, signature);
     },
     agreeAsEphemeral: (recipient, ephemeralPrivate) =>
       recipient.curve === 'ed25519'

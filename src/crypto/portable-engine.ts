@@ -10,10 +10,9 @@ import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { blake2b } from '@noble/hashes/blake2.js';
 import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { keccak_256, sha3_256, sha3_512 } from '@noble/hashes/sha3.js';
-import { bytesEqual } from '../codec/hex.ts';
 import { parseEcdsaSignature } from './ecdsa-signature.ts';
 import { ECIES_TAG_BYTES } from './ecies.ts';
-import { isAcceptableEd25519Key, verifyZip215, x25519PrivateOf, x25519PublicOf } from './edwards.ts';
+import { verifyEd25519, verifyZip215, x25519PrivateOf, x25519PublicOf } from './edwards.ts';
 import type { CryptoEngine, FrameCipher, HashAlgorithm } from './engine.ts';
 import { buildEngine } from './engine-core.ts';
 import type { KeyPair, PublicKey } from './keys.ts';
@@ -126,21 +125,6 @@ function portableFrameCipher(key: Uint8Array): FrameCipher {
   };
 }
 
-/**
- * Verifies without the cofactor and compares R as bytes: RFC 8032 §5.1.7 with [S]B = R + [k]A, which is what OpenSSL
- * does. noble's own `verify` multiplies by the cofactor and so passes signatures that OpenSSL refuses.
- */
-function verifyEd25519(raw: Uint8Array, data: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length !== 64 || !isAcceptableEd25519Key(raw)) return false;
-  const { Point } = ed25519;
-  const r = signature.subarray(0, 32);
-  const s = numberOfLittleEndian(signature.subarray(32));
-  if (s >= Point.Fn.ORDER) return false;
-  const a = Point.fromBytes(raw);
-  const k = numberOfLittleEndian(sha512.create().update(r).update(raw).update(data).digest()) % Point.Fn.ORDER;
-  return bytesEqual(Point.BASE.multiplyUnsafe(s).subtract(a.multiplyUnsafe(k)).toBytes(), r);
-}
-
 function verifyEcdsa(publicKey: PublicKey, data: Uint8Array, signature: Uint8Array): boolean {
   const fixed = parseEcdsaSignature(signature);
   if (fixed === undefined) return false;
@@ -160,10 +144,4 @@ function cached<K extends object, V>(cache: WeakMap<K, V>, key: K, make: () => V
     cache.set(key, value);
   }
   return value;
-}
-
-function numberOfLittleEndian(bytes: Uint8Array): bigint {
-  let hex = '0x';
-  for (let i = bytes.length - 1; i >= 0; i -= 1) hex += bytes[i]!.toString(16).padStart(2, '0');
-  return BigInt(hex);
 }
