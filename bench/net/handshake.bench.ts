@@ -5,13 +5,13 @@
  */
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { engineNamed } from '../../src/crypto/default-engine.ts';
 import type { CryptoEngine, EngineName } from '../../src/crypto/engine.ts';
 import { parseNetAddress } from '../../src/net/net-address.ts';
 import { secretConnection } from '../../src/net/secret-connection.ts';
 import { TcpTransport } from '../../src/net/tcp-transport.ts';
-import { buildGoPeer, GoPeer } from '../../test/interop/go-peer.ts';
-import { type BenchOptions, type BenchTable, runTable, type Workload } from '../harness.ts';
+import { GoPeer } from '../../test/interop/go-peer.ts';
+import type { BenchOptions, BenchTable, Workload } from '../harness.ts';
+import { goTable } from './go-table.ts';
 
 /** Time of one round, in seconds. */
 const SECONDS = 1.5;
@@ -64,19 +64,9 @@ function workload(name: EngineName, engine: CryptoEngine, atOnce: number): Workl
 }
 
 /** The table: with the engine that is there by itself, and with the native one where that is another. */
-export async function handshakeBench(options: BenchOptions): Promise<BenchTable> {
+export function handshakeBench(options: BenchOptions): Promise<BenchTable> {
   const title = 'Handshakes with a CometBFT peer, floor: CometBFT to itself';
-  try {
-    buildGoPeer();
-  } catch (error) {
-    console.log(`${title}: left out, ${(error as Error).message}`);
-    return { title, rounds: 0, rows: [] };
-  }
-  const engines = new Map<EngineName, CryptoEngine>();
-  for (const name of ['calibrated', 'native'] as const) {
-    const engine = engineNamed(name);
-    if (engine !== undefined) engines.set(engine.name, engine);
-  }
-  const workloads = [1, 8].flatMap((atOnce) => [...engines].map(([name, engine]) => workload(name, engine, atOnce)));
-  return runTable(title, workloads, options);
+  return goTable(title, options, (engines) =>
+    [1, 8].flatMap((atOnce) => engines.map((engine) => workload(engine.name, engine, atOnce))),
+  );
 }

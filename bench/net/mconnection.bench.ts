@@ -5,13 +5,13 @@
  *
  * Engines: the one that is there by itself, and the native one where that is another.
  */
-import { engineNamed } from '../../src/crypto/default-engine.ts';
 import type { CryptoEngine, EngineName } from '../../src/crypto/engine.ts';
 import type { SecretStream } from '../../src/net/secret-stream.ts';
-import { buildGoPeer, type GoOptions, GoPeer, type GoResult } from '../../test/interop/go-peer.ts';
-import { type BenchOptions, type BenchTable, type Heading, type Run, runTable, type Workload } from '../harness.ts';
+import { type GoOptions, GoPeer, type GoResult } from '../../test/interop/go-peer.ts';
+import type { BenchOptions, BenchTable, Heading, Run, Workload } from '../harness.ts';
 import { bareBulk } from './bare-sender.ts';
 import { GenmeshPeer } from './genmesh-peer.ts';
+import { goTable } from './go-table.ts';
 import { Link, type LinkResult } from './mconnection-workloads.ts';
 
 type Result = LinkResult | GoResult;
@@ -232,20 +232,10 @@ function latency(engine: CryptoEngine): readonly Workload[] {
 }
 
 /** The table. */
-export async function mconnectionBench(options: BenchOptions): Promise<BenchTable> {
+export function mconnectionBench(options: BenchOptions): Promise<BenchTable> {
   const title = 'MConnection to a CometBFT peer, floor: CometBFT to itself, and of "bare" rows a bare sender';
-  try {
-    buildGoPeer();
-  } catch (error) {
-    console.log(`${title}: left out, ${(error as Error).message}`);
-    return { title, rounds: 0, rows: [] };
-  }
-  const engines = new Map<EngineName, CryptoEngine>();
-  for (const name of ['calibrated', 'native'] as const) {
-    const engine = engineNamed(name);
-    if (engine !== undefined) engines.set(engine.name, engine);
-  }
-  const [first] = engines.values();
-  const workloads = [...engines].flatMap(([name, engine]) => sealing(name, engine));
-  return runTable(title, [...workloads, ...latency(first as CryptoEngine)], options);
+  return goTable(title, options, (engines) => [
+    ...engines.flatMap((engine) => sealing(engine.name, engine)),
+    ...latency(engines[0] as CryptoEngine),
+  ]);
 }

@@ -121,7 +121,8 @@ async function askNetwork(
   const abort = new AbortController();
   const offStop = shell.onStop(() => abort.abort());
   try {
-    for (const [index, root] of roots.entries()) {
+    let failure: unknown;
+    for (const root of roots) {
       try {
         const peer = await network.connect(root, abort.signal);
         peer.close();
@@ -132,13 +133,14 @@ async function askNetwork(
           shell.err(`the first node is of network ${found}\n`);
           return found;
         }
-        if (index === roots.length - 1 || abort.signal.aborted) throw failureAt(error, root, ANY_NETWORK);
+        failure = failureAt(error, root, ANY_NETWORK);
+        if (abort.signal.aborted) break;
       }
     }
+    throw failure;
   } finally {
     offStop();
   }
-  throw new CliError('CALL_FAILED', 'there is no first node');
 }
 
 interface Walk {
