@@ -3,7 +3,7 @@
  * same peer. No channels, no queue, no window, no pings; what the socket takes is all it heeds.
  */
 import { encodePacketMsg, PacketDecoder } from '../../src/codec/cometbft-packet.ts';
-import { TURN_BYTES_MAX } from '../../src/net/mconnection-slab.ts';
+import { TURN_BYTES_MIN } from '../../src/net/mconnection-slab.ts';
 import type { ByteStream } from '../../src/net/transport.ts';
 import { ASK, BULK } from '../../test/interop/go-peer.ts';
 import type { LinkResult } from './mconnection-workloads.ts';
@@ -37,7 +37,7 @@ export async function bareBulk(stream: ByteStream, size: number, seconds: number
   const startMs = performance.now();
   let sentBytes = 0;
   for (; performance.now() < startMs + seconds * 1000; sentBytes += size) {
-    for (let at = 0; at < message.length; at += TURN_BYTES_MAX) await write(message.subarray(at, at + TURN_BYTES_MAX));
+    for (let at = 0; at < message.length; at += TURN_BYTES_MIN) await write(message.subarray(at, at + TURN_BYTES_MIN));
   }
   for (let countedBytes = 0; countedBytes < sentBytes; ) {
     const counted = new Promise<number>((resolve) => {

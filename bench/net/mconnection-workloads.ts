@@ -76,6 +76,8 @@ export class Link {
     const cpu = process.cpuUsage();
     const startMs = performance.now();
     await this.#saturate(size, startMs + seconds * 1000);
+    // A question beside bulk would make the link a shared one; the bare sender asks behind its last byte too.
+    while (this.#queuedBulk > 0) await sleep(2);
     for (;;) {
       if ((await this.counts()).bytes >= this.#sentBulkBytes) break;
     }
@@ -123,6 +125,10 @@ export class Link {
       this.#onCounts = resolve;
       this.mconnection.trySend(ASK, new Uint8Array(0));
     });
+  }
+
+  get #queuedBulk(): number {
+    return this.mconnection.status().channels.find(({ id }) => id === BULK)?.sendQueueSize ?? 0;
   }
 
   async #saturate(size: number, endMs: number): Promise<void> {

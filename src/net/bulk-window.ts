@@ -26,11 +26,17 @@ export const SMALL_BYTES_OVER_WINDOW_MAX = 65_536;
 /** Pings that may follow each other at once before their rate counts. */
 const PING_BURST = 32;
 
-/** A window this many times larger when nothing but bulk was sent for {@link QUIET_MS}. */
-const QUIET_FACTOR = 8;
-
 /** Time without a small message after which the link counts as bulk only, in ms. */
 const QUIET_MS = 1_000;
+
+/** The window of a link of bulk only: this many times larger, */
+const QUIET_FACTOR = 8;
+
+/**
+ * ... or what goes in this time, in ms, if that is more: the next small message finds that much before it, once. With less
+ * the peer has read everything before the next bytes come, sleeps, and costs the sender the time to wake it.
+ */
+const QUIET_WINDOW_MS = 20;
 
 /** A ping after this part of the window in bulk, and where there is little or none, after this part in all. */
 const PINGS_PER_WINDOW = 4;
@@ -41,6 +47,9 @@ export const LATE_MS = 30;
 
 /** Excess over the shortest round trip from which the peer's handlers count as slow, in ms. */
 const SLOW_MS = 4;
+
+/** What is left of the highest rate of late with each ping. */
+const PEAK_FADE = 0.99;
 
 /** Ends of bulk messages un-ponged at a time: beside a fast peer, and beside a slow one. */
 const EOFS_FAST = 8;
@@ -95,7 +104,12 @@ export class BulkWindow {
   #isEofPing = false;
   #plainRttMs: number | undefined;
   #eofRttMs: number | undefined;
+  #eofsInPing = 0;
+  #eofsPerPing = 1;
   #bytesPerMs = 0;
+  #peakBytesPerMs = 1;
+  #bytesPerEof = 0;
+  #bytesAtEofPing = 0;
   #inboundBoostBytes = 0;
   #receivedBytes = 0;
   #receivedBytesAtPing = 0;
@@ -136,7 +150,8 @@ export class BulkWindow {
   windowBytes(nowMs: number): number {
     const { windowBytes, windowBytesMax } = this.#options;
     if (windowBytes === 0) return Number.POSITIVE_INFINITY;
-    const base = this.isShared(nowMs) ? windowBytes : windowBytes * QUIET_FACTOR;
+    const quietBytes = Math.max(windowBytes * QUIET_FACTOR, this.#bytesPerMs * QUIET_WINDOW_MS);
+    const base = this.isShared(nowMs) ? windowBytes : quietBytes;
     // A long way holds many bytes without any queue: 1.25 of what fills it, so that the rate can still grow.
     const wayBytes =
       this.#minRttMs >= LONG_WAY_MS && this.#bytesPerMs > 0 ? this.#bytesPerMs * this.#minRttMs * 1.25 : 0;
@@ -147,20 +162,26 @@ export class BulkWindow {
   /** True while an end of a bulk message must wait for the pong behind an earlier one. */
   isEofHeld(nowMs: number): boolean {
     if (!this.#options.isEofGated || this.#options.windowBytes === 0) return false;
-    // Beside nothing but bulk, as the window: else the gate of a fast peer would make it narrower again.
-    const fast = this.isShared(nowMs) ? EOFS_FAST : EOFS_FAST * QUIET_FACTOR;
-    const eofs = this.#isHandlerSlow ? EOFS_SLOW : fast;
+    let eofs = EOFS_SLOW;
+    if (!this.#isHandlerSlow) {
+      // Beside nothing but bulk the window is enough: a gate that counts messages would narrow it again.
+      if (!this.isShared(nowMs)) return false;
+      eofs = EOFS_FAST;
+    }
     return this.#eofsSent - this.#eofsPonged >= eofs * this.#gain.gain;
   }
 
   /**
-   * Late behind ends of messages, and only there: that is the peer's handler. Late everywhere is the way to it, or a busy
-   * machine, and holding ends back would only make that worse. Before anything is known, handlers count as slow.
+   * Late behind ends of messages, by so much for each of them, and only there: that is the peer's handler. Late everywhere
+   * is the way to it, or a busy machine, and holding ends back would only make that worse. Before anything is known,
+   * handlers count as slow.
    */
   get #isHandlerSlow(): boolean {
     if (this.#eofRttMs === undefined || this.#plainRttMs === undefined) return true;
-    const handlerMs = this.#eofRttMs - this.#plainRttMs;
-    return handlerMs > SLOW_MS && handlerMs > this.#plainRttMs;
+    const handlerMs = (this.#eofRttMs - this.#plainRttMs) / Math.max(1, this.#eofsPerPing);
+    // Where a message is long, its own way makes a ping behind its end later than one in front of it.
+    const wayMs = this.#bytesPerEof / this.#peakBytesPerMs;
+    return handlerMs > SLOW_MS && handlerMs > this.#plainRttMs && handlerMs > wayMs / 2;
   }
 
   /** Whether a ping before an end of a bulk message would tell what one behind it is to be compared with. */
@@ -224,12 +245,19 @@ export class BulkWindow {
     if (elapsedMs > 0) {
       const rate = (this.#sentBytes - this.#pingedBytes) / elapsedMs;
       this.#bytesPerMs += (rate - this.#bytesPerMs) / 4;
+      this.#peakBytesPerMs = Math.max(1, this.#bytesPerMs, this.#peakBytesPerMs * PEAK_FADE);
     }
     this.#isPingOut = true;
     this.#pingSentMs = nowMs;
     this.#pingedBytes = this.#sentBytes;
     this.#bulkBytesUnpinged = 0;
     this.#isEofPing = this.#eofsSent > this.#eofsPinged;
+    this.#eofsInPing = this.#eofsSent - this.#eofsPonged;
+    if (this.#isEofPing) {
+      const bytes = (this.#sentBytes - this.#bytesAtEofPing) / (this.#eofsSent - this.#eofsPinged);
+      this.#bytesPerEof = average(this.#bytesPerEof, bytes);
+      this.#bytesAtEofPing = this.#sentBytes;
+    }
     this.#eofsPinged = this.#eofsSent;
     this.#isPingChosen = false;
     this.#replyFlush.pingSent();
@@ -254,8 +282,10 @@ export class BulkWindow {
     const rttMs = nowMs - this.#pingSentMs;
     if (rttMs < this.#minRttMs) this.#minRttMs = rttMs;
     const excessMs = rttMs - this.#minRttMs;
-    if (this.#isEofPing) this.#eofRttMs = average(this.#eofRttMs, rttMs);
-    else this.#plainRttMs = average(this.#plainRttMs, rttMs);
+    if (this.#isEofPing) {
+      this.#eofRttMs = average(this.#eofRttMs, rttMs);
+      this.#eofsPerPing = average(this.#eofsPerPing, this.#eofsInPing);
+    } else this.#plainRttMs = average(this.#plainRttMs, rttMs);
     const pongedBytes = this.#pingedBytes - this.#pongedBytes;
     this.#pongedBytes = this.#pingedBytes;
     this.#eofsPonged = this.#eofsPinged;

@@ -51,7 +51,7 @@ export {
   type SendOptions,
 } from './mconnection-options.ts';
 export { PONGS_OWED_MAX, SMALL_BUFFERED_BYTES_MAX } from './mconnection-sender.ts';
-export { TURN_BYTES_MAX, TURN_BYTES_SHARED_MAX } from './mconnection-slab.ts';
+export { TURN_BYTES_MAX, TURN_BYTES_MIN, TURN_BYTES_SHARED_MAX } from './mconnection-slab.ts';
 export type { ChannelStatus, MConnectionStatus } from './mconnection-status.ts';
 export { MEMORY_WINDOW_BYTES } from './memory-pipe.ts';
 export {

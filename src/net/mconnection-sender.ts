@@ -14,7 +14,7 @@ import type { ChannelSender } from './channel-sender.ts';
 import { NetError } from './errors.ts';
 import { FlowRate } from './flow-rate.ts';
 import type { MConnectionSettings } from './mconnection-options.ts';
-import { PacketSlab, TURN_BYTES_MAX, TURN_BYTES_SHARED_MAX } from './mconnection-slab.ts';
+import { PacketSlab, TURN_BYTES_MAX, TURN_BYTES_MIN, TURN_BYTES_SHARED_MAX } from './mconnection-slab.ts';
 import { PacketScheduler } from './packet-scheduler.ts';
 import { StallWatch } from './stall-watch.ts';
 import type { ByteStream } from './transport.ts';
@@ -27,6 +27,9 @@ export const PONGS_OWED_MAX = 1024;
 
 /** Bulk that waits for a rate goes on when this much may go, as time at that rate, in ms. */
 const RATE_QUANTUM_MS = 2;
+
+/** A turn of bulk that took longer than this, in ms, is followed by shorter ones; one of less than half by longer ones. */
+const TURN_MS = 2;
 
 const CONTROL_PACKET_BYTES = 3; // length, tag, length 0
 const TAG_PING = 0x0a;
@@ -87,6 +90,7 @@ export class MConnectionSender {
   #isCongested = false;
   #isPingDue = false;
   #pongsOwed = 0;
+  #turnBytes = TURN_BYTES_MIN;
   #timer: Timer | undefined;
   #timerDueMs = 0;
   // What the turn under way may still send, and what it has had to leave.
@@ -230,7 +234,7 @@ export class MConnectionSender {
     const nowMs = this.#clock.monotonicMs();
     this.#scheduler.decayTo(nowMs);
     const windowBytes = this.#openTurn(nowMs);
-    const turnBytes = this.window.isShared(nowMs) ? TURN_BYTES_SHARED_MAX : TURN_BYTES_MAX;
+    const turnBytes = this.window.isShared(nowMs) ? TURN_BYTES_SHARED_MAX : this.#turnBytes;
     let messageBytes = 0;
     let hasSmall = false;
     let isControlDone = false;
@@ -264,7 +268,14 @@ export class MConnectionSender {
     this.pace.take(messageBytes, nowMs);
     this.#write(nowMs);
     this.#slab.clear();
+    if (isMore) this.#adaptTurn(this.#clock.monotonicMs() - nowMs);
     this.#closeTurn(nowMs, isMore);
+  }
+
+  /** Long turns spare the peer, which sleeps between them, and cost everything else in the program their time. */
+  #adaptTurn(turnMs: number): void {
+    if (turnMs > TURN_MS) this.#turnBytes = Math.max(TURN_BYTES_MIN, this.#turnBytes >>> 1);
+    else if (turnMs < TURN_MS / 2) this.#turnBytes = Math.min(TURN_BYTES_MAX, this.#turnBytes * 2);
   }
 
   #openTurn(nowMs: number): number {

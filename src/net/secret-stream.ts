@@ -10,10 +10,19 @@ import { NetError } from './errors.ts';
 import type { SecretFrameReader } from './secret-frames.ts';
 import { type ByteStream, type ByteStreamHandlers, STREAM_HIGH_WATER_BYTES, type WriteMemory } from './transport.ts';
 
-/** Bytes of the memory in which all connections of the program seal, one write at a time. */
-const SCRATCH_BYTES = 66_816; // 64 frames of 1044 bytes
+/** Bytes of the memory in which all connections of the program seal, one write at a time, at first and at most. */
+const SCRATCH_BYTES_MIN = 66_816; // 64 frames of 1044 bytes
+const SCRATCH_BYTES_MAX = 258_912; // 248 frames
 
 let scratch: Uint8Array | undefined;
+
+/** The memory in which all seal, out of which it is taken; the longest write so far decides how much there is. */
+function takeScratch(neededBytes: number): Uint8Array {
+  const taken = scratch;
+  scratch = undefined;
+  if (taken !== undefined && taken.length >= neededBytes) return taken;
+  return new Uint8Array(neededBytes <= SCRATCH_BYTES_MIN ? SCRATCH_BYTES_MIN : SCRATCH_BYTES_MAX);
+}
 
 /** A {@link ByteStream} of which is known who is at the other end. */
 export interface SecretStream extends ByteStream {
@@ -84,11 +93,10 @@ export class SealedStream implements SecretStream, ByteStreamHandlers {
     const sealedBytes = sealedFramesBytes(bytes.length);
     // Not while something waits below: then the memory would not come back soon.
     const isScratch =
-      sealedBytes <= SCRATCH_BYTES &&
+      sealedBytes <= SCRATCH_BYTES_MAX &&
       inner.writeMemory !== undefined &&
       (inner.bufferedBytes === 0 || inner.writeMemory === 'copied');
-    const target = isScratch ? (scratch ?? new Uint8Array(SCRATCH_BYTES)) : new Uint8Array(sealedBytes);
-    if (isScratch) scratch = undefined;
+    const target = isScratch ? takeScratch(sealedBytes) : new Uint8Array(sealedBytes);
     try {
       this.#sealer.sealInto(bytes, target);
     } catch (cause) {

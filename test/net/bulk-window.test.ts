@@ -112,23 +112,73 @@ describe('BulkWindow', () => {
     expect(window.isEofHeld(nowMs)).toBe(true);
   });
 
-  it.each([
-    ['small messages', true, 8],
-    ['nothing but bulk', false, 64],
-  ])('lets several ends through at a fast peer, beside %s', (_beside, isShared, ends) => {
+  it('lets eight ends through at a fast peer beside small messages, and any number beside nothing but bulk', () => {
     const window = bulkWindow();
     for (let nowMs = 0; nowMs < 2; nowMs += 1) {
       window.packetSent(1000, false, nowMs === 1);
       window.pingSent(nowMs);
       window.pongReceived(nowMs);
     }
-    window.messagesSent(isShared, 2);
-    for (let i = 1; i <= ends; i += 1) {
+    window.messagesSent(true, 2);
+    for (let i = 1; i <= 8; i += 1) {
       expect(window.isEofHeld(2)).toBe(false);
       window.packetSent(1000, false, true);
     }
     expect(window.isEofHeld(2)).toBe(true);
+    expect(window.isEofHeld(1002)).toBe(false);
   });
+
+  it('is as wide as 20 ms of what goes through while nothing but bulk is sent, up to its bound', () => {
+    const window = bulkWindow();
+    let nowMs = 0;
+    const run = (bytesPerMs: number): void => {
+      for (let i = 0; i < 50; i += 1) {
+        window.packetSent(bytesPerMs, false, false);
+        window.pingSent(nowMs);
+        nowMs += 1;
+        window.pongReceived(nowMs);
+      }
+    };
+    run(10 * KIB);
+    expect(window.windowBytes(nowMs)).toBe(512 * KIB);
+    run(100 * KIB);
+    expect(window.windowBytes(nowMs)).toBeGreaterThan(1990 * KIB);
+    expect(window.windowBytes(nowMs)).toBeLessThanOrEqual(2000 * KIB);
+    run(1000 * KIB);
+    expect(window.windowBytes(nowMs)).toBe(4096 * KIB);
+    window.messagesSent(true, nowMs);
+    expect(window.windowBytes(nowMs)).toBe(64 * KIB);
+  });
+
+  it.each([
+    ['many short messages on their way to a fast peer', 32, 65_536, 10, false],
+    ['one long message on its way to a fast peer', 1, 2_097_152, 5.5, false],
+    ['many short messages at a slow one', 16, 65_536, 16 * 20, true],
+    ['a long message at a slow one', 1, 2_097_152, 5.5 + 20, true],
+  ])(
+    'judges the handler by its time for each message, beside nothing but bulk: %s',
+    (_what, ends, size, rttMs, held) => {
+      const window = bulkWindow();
+      let nowMs = 0;
+      const ping = (delayMs: number): void => {
+        window.pingSent(nowMs);
+        nowMs += delayMs;
+        window.pongReceived(nowMs);
+      };
+      // 200 MB/s is known, and that a ping in front of an end takes 1 ms.
+      for (let i = 0; i < 20; i += 1) {
+        window.packetSent(200_000, false, false);
+        ping(1);
+      }
+      for (let i = 0; i < 10; i += 1) {
+        for (let end = 0; end < ends; end += 1) window.packetSent(size, false, true);
+        nowMs += (ends * size) / 200_000 / 2;
+        ping(rttMs);
+      }
+      window.packetSent(size, false, true);
+      expect(window.isEofHeld(nowMs)).toBe(held);
+    },
+  );
 
   it('does not take a busy machine, late everywhere, for a slow handler', () => {
     const window = bulkWindow();
