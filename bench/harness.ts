@@ -58,6 +58,11 @@ export interface BenchOptions {
   readonly onRow?: (row: BenchRow) => void;
   /** Told, in one line, of each rival that failed in a workload, whose row then goes without it. Default: nobody. */
   readonly onFailure?: (text: string) => void;
+  /**
+   * Whether garbage is collected before each round; default true. A forced collection also throws compiled code away:
+   * where the floor is another program, which loses nothing by it, that would not be a comparison.
+   */
+  readonly isCollecting?: boolean;
 }
 
 /** Runs a workload once and gives its number, or a number for each of its rows. */
@@ -155,6 +160,7 @@ export async function runTable(
     for (let round = -1; round < rounds; round += 1) {
       for (const contender of contenders) {
         if (contender.isSlow && round !== 0) continue;
+        if (options.isCollecting !== false) collectGarbage();
         const failure = await runRound(contender, workload, options.scale ?? 1, round < 0);
         if (failure === undefined) continue;
         contenders = contenders.filter((other) => other !== contender);
@@ -178,7 +184,6 @@ async function runRound(
   scale: number,
   isWarmUp: boolean,
 ): Promise<string | undefined> {
-  collectGarbage();
   try {
     const measured = await run(scale);
     const figures = typeof measured === 'number' ? [measured] : measured;

@@ -21,5 +21,5 @@ export async function goTable(
   }
   const engines = (['calibrated', 'native'] as const).map(engineNamed).filter((engine) => engine !== undefined);
   const others = engines.filter((engine, index) => engines.findIndex(({ name }) => name === engine.name) === index);
-  return runTable(title, workloadsOf(others), options);
+  return runTable(title, workloadsOf(others), { ...options, isCollecting: false });
 }
