@@ -90,6 +90,22 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
   return value;
 }
 
+/** The names of the options in `T`, all of them: what {@link checkOptionNames} compares with. */
+export type OptionNames<T> = { readonly [K in keyof T]-?: unknown };
+
+/**
+ * Checks that an option object has no option that nobody reads: a misspelt one would be ignored.
+ *
+ * @param known - has a key for each option there is; its values do not matter.
+ * @param whose - whose options they are, for the text: ` of channel 112`. Default: nobody's in particular.
+ * @throws TypeError for what is no object; RangeError naming the first option that is not known.
+ */
+export function checkOptionNames<T extends object>(options: T, known: OptionNames<T>, whose = ''): void {
+  if (typeof options !== 'object' || options === null) throw new TypeError(`the options${whose} are not an object`);
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(known, name));
+  if (unknown !== undefined) throw new RangeError(`option ${unknown.slice(0, 60)}${whose} is not known`);
+}
+
 /**
  * Checks that an option is one of a closed set of strings.
  *

@@ -3,7 +3,7 @@
  * Descriptors are fixed when the connection is made; their order decides ties in scheduling
  * (`CometBFT p2p/conn/connection.go ChannelDescriptor`).
  */
-import { checkInteger, checkOneOf } from '../base/errors.ts';
+import { checkInteger, checkOneOf, checkOptionNames, type OptionNames } from '../base/errors.ts';
 import { CHANNEL_ID_MAX } from '../codec/cometbft-packet.ts';
 
 /** Messages that may wait to be sent on a channel, by default (`defaultSendQueueCapacity`). */
@@ -67,13 +67,24 @@ export interface ChannelDescriptor {
   readonly recvOverflow?: RecvOverflow;
 }
 
+/** @internal */
+export const CHANNEL_DESCRIPTOR_NAMES: OptionNames<ChannelDescriptor> = {
+  id: true,
+  priority: true,
+  sendQueueCapacity: true,
+  recvMessageCapacity: true,
+  recvQueueCapacity: true,
+  recvQueueBytesMax: true,
+  recvOverflow: true,
+};
+
 /** A descriptor with nothing left open. @internal */
 export type ChannelSettings = Required<ChannelDescriptor>;
 
 /**
  * Checks the channels of a connection and fills in the defaults.
  *
- * @throws RangeError for a value out of range, an id given twice, or no channel at all.
+ * @throws RangeError for a value out of range, an option that is not known, an id given twice, or no channel at all.
  * @internal
  */
 export function parseChannelDescriptors(descriptors: readonly ChannelDescriptor[]): ChannelSettings[] {
@@ -89,6 +100,7 @@ export function parseChannelDescriptors(descriptors: readonly ChannelDescriptor[
 
 function parseChannelDescriptor(descriptor: ChannelDescriptor): ChannelSettings {
   const id = checkInteger('channel id', descriptor.id, 0, CHANNEL_ID_MAX);
+  checkOptionNames(descriptor, CHANNEL_DESCRIPTOR_NAMES, ` of channel ${id}`);
   const check = (name: string, value: number, most: number): number =>
     checkInteger(`${name} of channel ${id}`, value, 1, most);
   const sendQueueCapacity = descriptor.sendQueueCapacity ?? SEND_QUEUE_CAPACITY_DEFAULT;

@@ -1,7 +1,7 @@
 /** What an MConnection can be told, checked once at the door. */
 import type { Clock } from '../base/clock.ts';
 import { TIMER_DELAY_MS_MAX } from '../base/clock.ts';
-import { checkInteger } from '../base/errors.ts';
+import { checkInteger, checkOptionNames, type OptionNames } from '../base/errors.ts';
 import { guardLogger, type Logger, silentLogger } from '../base/logger.ts';
 import { PACKET_PAYLOAD_BYTES_MAX, PACKET_PAYLOAD_BYTES_MAX_DEFAULT } from '../codec/cometbft-packet.ts';
 import {
@@ -81,6 +81,26 @@ export interface MConnectionOptions {
   readonly logger?: Logger;
 }
 
+/** @internal */
+export const MCONNECTION_OPTION_NAMES: OptionNames<MConnectionOptions> = {
+  clock: true,
+  handlers: true,
+  packetPayloadBytesMax: true,
+  pingIntervalMs: true,
+  pongTimeoutMs: true,
+  sendRateBytesPerSecond: true,
+  recvRateBytesPerSecond: true,
+  recvPingsPerSecondMax: true,
+  sendPingsPerSecondMax: true,
+  writeTimeoutMs: true,
+  bulkWindowBytes: true,
+  bulkWindowBytesMax: true,
+  isEofGated: true,
+  isPingBehindMessages: true,
+  isAutoPaced: true,
+  logger: true,
+};
+
 /** How to wait for room. */
 export interface SendOptions {
   /** 0 to {@link SEND_TIMEOUT_MS_MAX} ms; default 10 000. */
@@ -95,10 +115,11 @@ export type MConnectionSettings = Required<MConnectionOptions>;
 /**
  * Fills in the defaults.
  *
- * @throws RangeError naming the option that is out of range.
+ * @throws RangeError naming the option that is out of range or not known.
  * @internal
  */
 export function parseMConnectionOptions(options: MConnectionOptions): MConnectionSettings {
+  checkOptionNames(options, MCONNECTION_OPTION_NAMES);
   const check = (name: keyof MConnectionOptions, standard: number, least: number, most: number): number =>
     checkInteger(name, options[name] ?? standard, least, most);
   const windowBytes =

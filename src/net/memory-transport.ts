@@ -11,7 +11,7 @@
  * ```
  */
 import type { Clock, Timer } from '../base/clock.ts';
-import { checkInteger } from '../base/errors.ts';
+import { checkInteger, checkOptionNames, type OptionNames } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { NetError } from './errors.ts';
 import { MemoryPipe, type MemoryRoute } from './memory-pipe.ts';
@@ -47,6 +47,14 @@ export interface MemoryNetworkOptions {
   readonly maxConnections?: number;
 }
 
+const OPTION_NAMES: OptionNames<MemoryNetworkOptions> = {
+  clock: true,
+  latencyMs: true,
+  chunkBytesMax: true,
+  random: true,
+  maxConnections: true,
+};
+
 interface Connection {
   readonly hosts: readonly [dialler: string, listener: string];
   readonly streams: readonly [dialler: MemoryStream, listener: MemoryStream];
@@ -68,8 +76,9 @@ export class MemoryNetwork {
   readonly #stalled = new Set<string>();
   #nextPort = DYNAMIC_PORT_MIN;
 
-  /** @throws RangeError when an option is out of range; TypeError for `chunkBytesMax` without `random`. */
+  /** @throws RangeError when an option is out of range or not known; TypeError for `chunkBytesMax` without `random`. */
   constructor(options: MemoryNetworkOptions) {
+    checkOptionNames(options, OPTION_NAMES);
     this.#clock = options.clock;
     this.#latencyMs = checkInteger('latencyMs', options.latencyMs ?? 0, 0, 60_000);
     this.#chunkBytesMax = checkInteger('chunkBytesMax', options.chunkBytesMax ?? 0, 0, 65_536);

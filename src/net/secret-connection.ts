@@ -7,7 +7,7 @@
  * a {@link NetError} with what was wrong as its cause.
  */
 import type { Clock, Timer } from '../base/clock.ts';
-import { CodedError, checkInteger, describeReason } from '../base/errors.ts';
+import { CodedError, checkInteger, checkOptionNames, describeReason, type OptionNames } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { DelimitedDecoder } from '../codec/cometbft-delimited.ts';
 import { HANDSHAKE_MESSAGE_BYTES_MAX } from '../codec/cometbft-handshake.ts';
@@ -47,6 +47,15 @@ export interface SecretConnectionOptions {
   readonly signal?: AbortSignal;
 }
 
+const OPTION_NAMES: OptionNames<SecretConnectionOptions> = {
+  clock: true,
+  random: true,
+  engine: true,
+  nodeKey: true,
+  handshakeTimeoutMs: true,
+  signal: true,
+};
+
 /**
  * Runs the handshake over `stream`, which nobody has opened yet; it is opened here and belongs to the result.
  *
@@ -58,10 +67,11 @@ export interface SecretConnectionOptions {
  * @throws {@link NetError} (as a rejection) `HANDSHAKE_TIMEOUT`; `HANDSHAKE_FAILED` when the peer sent anything but a
  *   handshake, `cause` a CodecError or CryptoError, or ended it in the middle, without cause; `ABORTED`; what the stream
  *   itself broke with (`RESET`, ...). The stream is destroyed in each case.
- * @throws RangeError (as a rejection) for an option out of range or a node key that is not ed25519; `stream` is untouched.
+ * @throws RangeError (as a rejection) for an option out of range or not known, or a node key that is not ed25519; `stream` is untouched.
  */
 export function secretConnection(stream: ByteStream, options: SecretConnectionOptions): Promise<SecretStream> {
   return new Promise((resolve, reject) => {
+    checkOptionNames(options, OPTION_NAMES);
     new HandshakeRun(stream, options, resolve, reject).begin();
   });
 }

@@ -5,7 +5,7 @@
  */
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock, type Timer } from '../base/clock.ts';
-import { checkInteger } from '../base/errors.ts';
+import { checkInteger, checkOptionNames } from '../base/errors.ts';
 import { NetError } from './errors.ts';
 import { checkNetAddress, formatNetAddress, isIpv4, type NetAddress } from './net-address.ts';
 import { TCP_SCHEME, TcpReads, TcpStream, tcpAddressText, tcpError } from './tcp-stream.ts';
@@ -40,8 +40,9 @@ export class TcpTransport implements Transport {
   readonly #clock: Clock;
   readonly #maxConnections: number;
 
-  /** @throws RangeError when an option is out of range. */
+  /** @throws RangeError when an option is out of range or not known. */
   constructor(options: TcpTransportOptions = {}) {
+    checkOptionNames(options, { clock: true, maxConnections: true });
     this.#clock = options.clock ?? systemClock;
     this.#maxConnections = checkInteger(
       'maxConnections',

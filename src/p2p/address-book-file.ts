@@ -4,7 +4,7 @@
  * `p2p/pex/file.go`.
  */
 import type { Clock, Timer } from '../base/clock.ts';
-import { describeReason } from '../base/errors.ts';
+import { checkOptionNames, describeReason, type OptionNames } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { bytesToHex } from '../codec/hex.ts';
@@ -40,6 +40,16 @@ export interface AddressBookFileOptions {
   readonly saveIntervalMs?: number;
 }
 
+const OPTION_NAMES: OptionNames<AddressBookFileOptions> = {
+  book: true,
+  files: true,
+  path: true,
+  clock: true,
+  random: true,
+  logger: true,
+  saveIntervalMs: true,
+};
+
 /** One book and its file. */
 export class AddressBookFile {
   readonly #options: AddressBookFileOptions;
@@ -50,8 +60,9 @@ export class AddressBookFile {
   #corruption: P2pError | undefined;
   #isStarted = false;
 
-  /** @throws RangeError when `saveIntervalMs` is under 1000. */
+  /** @throws RangeError when `saveIntervalMs` is under 1000, or for an option that is not known. */
   constructor(options: AddressBookFileOptions) {
+    checkOptionNames(options, OPTION_NAMES);
     this.#options = options;
     this.#logger = options.logger ?? silentLogger;
     this.#saveIntervalMs = options.saveIntervalMs ?? SAVE_INTERVAL_MS;

@@ -7,7 +7,7 @@
  * keeps it on disk. Numbers: `address-book-limits.ts`. After CometBFT `p2p/pex/addrbook.go`.
  */
 import type { Clock } from '../base/clock.ts';
-import { invariant } from '../base/errors.ts';
+import { checkOptionNames, invariant, type OptionNames } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { bytesToHex } from '../codec/hex.ts';
 import type { CryptoEngine } from '../crypto/engine.ts';
@@ -53,6 +53,8 @@ export interface AddressBookOptions {
   readonly isStrict?: boolean;
 }
 
+const OPTION_NAMES: OptionNames<AddressBookOptions> = { clock: true, random: true, engine: true, isStrict: true };
+
 interface Ban {
   readonly entry: BookEntry | undefined;
   untilMs: number;
@@ -72,7 +74,9 @@ export class AddressBook {
   readonly #ourPlaces = new Set<string>();
   #buckets: AddressBookBuckets;
 
+  /** @throws RangeError for an option that is not known. */
   constructor(options: AddressBookOptions) {
+    checkOptionNames(options, OPTION_NAMES);
     this.#clock = options.clock;
     this.#random = options.random;
     this.#engine = options.engine;

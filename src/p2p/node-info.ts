@@ -3,6 +3,7 @@
  * (`p2p/transport.go upgrade`). Layout and rules of one NodeInfo are in `codec/cometbft-node-info.ts`.
  */
 
+import type { OptionNames } from '../base/errors.ts';
 import {
   checkNodeInfo,
   decodeNodeInfo,
@@ -35,6 +36,17 @@ export interface NodeInfoOptions {
   /** Where it answers to RPC. Default empty. */
   readonly rpcAddress?: string;
 }
+
+/** @internal */
+export const NODE_INFO_OPTION_NAMES: OptionNames<NodeInfoOptions> = {
+  network: true,
+  moniker: true,
+  version: true,
+  protocolVersion: true,
+  externalAddress: true,
+  txIndex: true,
+  rpcAddress: true,
+};
 
 /**
  * The NodeInfo of this node.

@@ -2,7 +2,14 @@
 
 import { ActorSystem } from '../actors/system.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { checkInteger, checkMethods, checkOneOf, describeReason } from '../base/errors.ts';
+import {
+  checkInteger,
+  checkMethods,
+  checkOneOf,
+  checkOptionNames,
+  describeReason,
+  type OptionNames,
+} from '../base/errors.ts';
 import { guardLogger, type Logger, silentLogger } from '../base/logger.ts';
 import { type Random, systemRandom } from '../base/random.ts';
 import { Telemetry } from '../base/telemetry.ts';
@@ -200,11 +207,7 @@ export interface ParsedNodeOptions {
  * @internal
  */
 export function parseNodeOptions(options: NodeOptions): ParsedNodeOptions {
-  if (typeof options !== 'object' || options === null) throw new TypeError('the options are not an object');
-  const known = new Set<string>([...Object.keys(NODE_LIMITS), ...OTHER_OPTIONS]);
-  for (const name of Object.keys(options)) {
-    if (!known.has(name)) throw new RangeError(`option ${name} is not known`);
-  }
+  checkOptionNames(options, OPTION_NAMES);
   if (!(options.identity instanceof KeyPair)) throw new TypeError('option identity is not a KeyPair');
   checkKinds(options);
   // Defaults stand for `undefined` alone: null is a mistake, and was refused.
@@ -295,22 +298,23 @@ function checkWireOptions(wire: Wire, { identity, ...options }: NodeOptions): vo
   }
 }
 
-const OTHER_OPTIONS: readonly (keyof NodeOptions)[] = [
-  'identity',
-  'listen',
-  'wire',
-  'sealed',
-  'network',
-  'reactors',
-  'transports',
-  'messages',
-  'engine',
-  'system',
-  'clock',
-  'random',
-  'logger',
-  'telemetry',
-];
+const OPTION_NAMES: OptionNames<NodeOptions> = {
+  ...NODE_LIMITS,
+  identity: true,
+  listen: true,
+  wire: true,
+  sealed: true,
+  network: true,
+  reactors: true,
+  transports: true,
+  messages: true,
+  engine: true,
+  system: true,
+  clock: true,
+  random: true,
+  logger: true,
+  telemetry: true,
+};
 
 function parseLimits(options: NodeLimitOptions): NodeLimits {
   const limits: Partial<Record<LimitName, number>> = {};

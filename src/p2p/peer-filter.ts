@@ -26,6 +26,8 @@ export interface ConnectionCandidate {
 export interface PeerCandidate extends ConnectionCandidate {
   readonly id: string;
   readonly nodeInfo: NodeInfo;
+  /** Whether the switch always keeps a connection to it. */
+  readonly isPersistent: boolean;
 }
 
 /** Lets a connection pass with undefined; a text, or a throw, refuses it for that reason. */

@@ -182,7 +182,7 @@ export class PeerRound {
   }
 
   async #admit(): Promise<void> {
-    const { table, limits, clock, peerFilters, slots } = this.#context;
+    const { table, limits, clock, peerFilters, slots, persistent } = this.#context;
     if (this.isOver) return;
     const { id, nodeInfo } = this.#upgraded as UpgradedConnection;
     const remoteAddress = this.remoteAddress as string;
@@ -190,7 +190,8 @@ export class PeerRound {
     if (refusal !== undefined) throw refusal;
     this.#claimedId = id;
     const ip = hostOf(remoteAddress);
-    const candidate = { id, nodeInfo, remoteAddress, ip, isOutbound: this.isOutbound };
+    const isPersistent = persistent.has(id);
+    const candidate = { id, nodeInfo, remoteAddress, ip, isOutbound: this.isOutbound, isPersistent };
     await runFilters(
       peerFilters.map((filter) => () => filter(candidate, table.peers)),
       { clock, timeoutMs: limits.filterTimeoutMs, what: `ID<${id}>`, details: { peerId: id, remoteAddress } },

@@ -3,7 +3,7 @@
  * no other. One question, one answer, and gone. Used with `crawl` of `pex-crawl.ts`.
  */
 import type { Clock } from '../base/clock.ts';
-import { describeReason } from '../base/errors.ts';
+import { checkOptionNames, describeReason, type OptionNames } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { NodeInfo } from '../codec/cometbft-node-info.ts';
 import { checkPexAddress, decodePexMessage, encodePexMessage } from '../codec/cometbft-pex.ts';
@@ -13,7 +13,7 @@ import { nodeIdOf } from '../crypto/node-key.ts';
 import { MConnection } from '../net/mconnection.ts';
 import type { Transport } from '../net/transport.ts';
 import { P2pError } from './errors.ts';
-import { type NodeInfoOptions, ownNodeInfo } from './node-info.ts';
+import { NODE_INFO_OPTION_NAMES, type NodeInfoOptions, ownNodeInfo } from './node-info.ts';
 import type { PexAddress } from './pex-address.ts';
 import type { CrawlNetwork, CrawlPeer } from './pex-crawl.ts';
 import { PEX_CHANNEL_ID } from './pex-limits.ts';
@@ -35,8 +35,23 @@ export interface WireCrawlOptions extends NodeInfoOptions {
   readonly stepTimeoutMs?: number;
 }
 
-/** Visits over a transport. The `info` of a visit is the peer's NodeInfo. @throws RangeError for an option out of range. */
+const OPTION_NAMES: OptionNames<WireCrawlOptions> = {
+  ...NODE_INFO_OPTION_NAMES,
+  transport: true,
+  nodeKey: true,
+  clock: true,
+  random: true,
+  engine: true,
+  stepTimeoutMs: true,
+};
+
+/**
+ * Visits over a transport. The `info` of a visit is the peer's NodeInfo.
+ *
+ * @throws RangeError for an option out of range, or not known.
+ */
 export function wireCrawlNetwork(options: WireCrawlOptions): CrawlNetwork<NodeInfo> {
+  checkOptionNames(options, OPTION_NAMES);
   const { transport, nodeKey, clock, random, engine, stepTimeoutMs = 5000 } = options;
   if (!(stepTimeoutMs >= 1)) throw new RangeError(`option stepTimeoutMs is ${stepTimeoutMs}: expected 1 or more`);
   const id = nodeIdOf(engine, nodeKey.publicKey.raw);

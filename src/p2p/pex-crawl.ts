@@ -6,7 +6,7 @@
  * How a visit is made is given ({@link CrawlNetwork}), so that this runs over sockets and over a simulation alike.
  */
 import { type Clock, systemClock, type Timer } from '../base/clock.ts';
-import { checkInteger } from '../base/errors.ts';
+import { checkInteger, checkOptionNames, type OptionNames } from '../base/errors.ts';
 import { RingQueue } from '../base/ring-queue.ts';
 import { P2pError } from './errors.ts';
 import { formatPexAddress, invalidReasonOf, isRoutable, type PexAddress } from './pex-address.ts';
@@ -104,10 +104,19 @@ export interface CrawlOptions<Info> extends Partial<CrawlLimits> {
   readonly signal?: AbortSignal;
 }
 
+const OPTION_NAMES: OptionNames<CrawlOptions<unknown>> = {
+  ...CRAWL_LIMITS,
+  network: true,
+  roots: true,
+  clock: true,
+  isStrict: true,
+  signal: true,
+};
+
 /**
  * Crawls; ends when there is nobody left to visit. Leaving the loop early closes every connection.
  *
- * @throws RangeError for an option out of its range.
+ * @throws RangeError for an option out of its range, or not known.
  */
 export async function* crawl<Info>(options: CrawlOptions<Info>): AsyncGenerator<CrawlVisit<Info>, void, void> {
   const run = new CrawlRun(options);
@@ -152,6 +161,7 @@ class CrawlRun<Info> {
   #isStopped = false;
 
   constructor(options: CrawlOptions<Info>) {
+    checkOptionNames(options, OPTION_NAMES);
     this.#network = options.network;
     this.#clock = options.clock ?? systemClock;
     this.#isStrict = options.isStrict ?? true;

@@ -9,7 +9,7 @@
  * const node = await Switch.startLink({ ..., reactors: [pexReactor({ book, file, seeds })] });
  * ```
  */
-import { describeReason } from '../base/errors.ts';
+import { checkOptionNames, describeReason, type OptionNames } from '../base/errors.ts';
 import { type NodeAddress, parseNodeAddress } from '../codec/cometbft-address.ts';
 import { nodeInfoAddress } from '../codec/cometbft-node-info.ts';
 import { PEX_MESSAGE_BYTES_MAX } from '../codec/cometbft-pex.ts';
@@ -17,7 +17,7 @@ import type { AddressBook } from './address-book.ts';
 import type { AddressBookFile } from './address-book-file.ts';
 import type { Peer } from './peer.ts';
 import type { PeerFilter } from './peer-filter.ts';
-import { Pex, type PexOptions } from './pex.ts';
+import { PEX_OPTION_NAMES, Pex, type PexOptions } from './pex.ts';
 import { type PexAddress, toNodeAddress, toPexAddress } from './pex-address.ts';
 import { PEX_CHANNEL_ID, PEX_CHANNEL_PRIORITY, PEX_SEND_QUEUE_MAX } from './pex-limits.ts';
 import type { DialOutcome, PexNetwork, PexPeer } from './pex-network.ts';
@@ -46,19 +46,43 @@ export interface PexReactorOptions extends Omit<PexOptions, 'network' | 'clock' 
   readonly outboundPeersMax?: number;
   /** Ids of persistent peers of the switch: never given up on, never let go of. */
   readonly persistentPeerIds?: readonly string[];
+  /**
+   * Refuse whom the book has banned, persistent peers aside, also when they come by themselves. Default true. Differs from
+   * upstream, which stops dialling them and lets them in again at once.
+   */
+  readonly isBanEnforced?: boolean;
   /** Told of each {@link Pex} that is made: one, and another after each restart of the reactor. */
   readonly onPex?: (pex: Pex) => void;
 }
 
-/** A reactor that exchanges peers. */
+/** What the switch gives. */
+const { network: _network, clock: _clock, random: _random, logger: _logger, ...GIVEN_NAMES } = PEX_OPTION_NAMES;
+
+const OPTION_NAMES: OptionNames<PexReactorOptions> = {
+  ...GIVEN_NAMES,
+  file: true,
+  outboundPeersMax: true,
+  persistentPeerIds: true,
+  isBanEnforced: true,
+  onPex: true,
+};
+
+/**
+ * A reactor that exchanges peers.
+ *
+ * @throws RangeError for an option that is not known. What else is wrong with them is found when the switch starts, see
+ *   {@link Pex}.
+ */
 export function pexReactor(options: PexReactorOptions): ReactorSpec {
-  const { book, file, persistentPeerIds = [] } = options;
+  checkOptionNames(options, OPTION_NAMES, ' of pexReactor');
+  const { file, outboundPeersMax, persistentPeerIds = [], isBanEnforced = true, onPex, ...ofPex } = options;
+  const { book } = options;
   const persistentIds = new Set(persistentPeerIds.map((id) => id.toLowerCase()));
-  return reactor('pex', [PexChannel], (context): ReactorHandlers<typeof PexChannel> => {
+  const create = (context: ReactorContext): ReactorHandlers<typeof PexChannel> => {
     const { clock, random, logger } = context;
-    const outboundMax = options.outboundPeersMax ?? PEX_OUTBOUND_PEERS_MAX_DEFAULT;
+    const outboundMax = outboundPeersMax ?? PEX_OUTBOUND_PEERS_MAX_DEFAULT;
     const network = new SwitchNetwork(context, outboundMax, persistentIds);
-    const pex = new Pex({ ...options, network, clock, random, logger });
+    const pex = new Pex({ ...ofPex, network, clock, random, logger });
     const own = toPexAddressOr(() => nodeInfoAddress(context.switch.nodeInfo));
     book.addOurAddress(own ?? { id: context.switch.id, ip: '0.0.0.0', port: 0 });
     const start = (): void => {
@@ -70,7 +94,7 @@ export function pexReactor(options: PexReactorOptions): ReactorSpec {
     };
     file?.start();
     start();
-    options.onPex?.(pex);
+    onPex?.(pex);
     return {
       addPeer: (peer) => pex.addPeer(network.pexPeerOf(peer)),
       removePeer: (peer) => pex.removePeer(network.pexPeerOf(peer)),
@@ -83,18 +107,19 @@ export function pexReactor(options: PexReactorOptions): ReactorSpec {
         });
       },
     };
-  });
+  };
+  return reactor('pex', [PexChannel], create, isBanEnforced ? refuseBanned(book) : undefined);
 }
 
 /** Pause before the seeds are tried again when none resolved, in ms. */
 const START_AGAIN_MS = 30_000;
 
 /**
- * A filter that refuses whoever is banned in `book`, for `peerFilters` of a switch. Upstream only stops dialling them: a
- * banned peer may come back by itself.
+ * A filter that refuses whoever is banned in `book`, persistent peers aside, for `peerFilters` of a switch. The one with a
+ * {@link pexReactor} has it already; this is for another switch on the same book.
  */
 export function refuseBanned(book: AddressBook): PeerFilter {
-  return ({ id }) => (book.isBanned({ id }) ? 'banned' : undefined);
+  return ({ id, isPersistent }) => (!isPersistent && book.isBanned({ id }) ? 'banned' : undefined);
 }
 
 /** The switch as PEX sees it. */

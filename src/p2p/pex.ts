@@ -7,6 +7,7 @@
  * `p2p/pex/pex_reactor.go`.
  */
 import type { Clock, Timer } from '../base/clock.ts';
+import { checkOptionNames, type OptionNames } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { AddressBook } from './address-book.ts';
@@ -46,6 +47,21 @@ export interface PexOptions {
   readonly logger?: Logger;
 }
 
+/** @internal */
+export const PEX_OPTION_NAMES: OptionNames<PexOptions> = {
+  book: true,
+  network: true,
+  clock: true,
+  random: true,
+  seeds: true,
+  resolve: true,
+  isSeed: true,
+  ensurePeersIntervalMs: true,
+  seedDisconnectAfterMs: true,
+  persistentPauseMsMax: true,
+  logger: true,
+};
+
 /** Peer exchange of one node. */
 export class Pex {
   readonly #book: AddressBook;
@@ -65,9 +81,10 @@ export class Pex {
 
   /**
    * @throws P2pError `PEER_INVALID` for a seed that does not parse.
-   * @throws RangeError for an option out of its range.
+   * @throws RangeError for an option out of its range, or not known.
    */
   constructor(options: PexOptions) {
+    checkOptionNames(options, PEX_OPTION_NAMES);
     const { book, network, clock, random } = options;
     this.#book = book;
     this.#network = network;

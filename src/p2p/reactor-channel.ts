@@ -7,7 +7,8 @@
  * peer.trySend(Echo, Uint8Array.of(1));
  * ```
  */
-import type { ChannelDescriptor } from '../net/channel-descriptor.ts';
+import { checkOptionNames, type OptionNames } from '../base/errors.ts';
+import { CHANNEL_DESCRIPTOR_NAMES, type ChannelDescriptor } from '../net/channel-descriptor.ts';
 
 /** How the messages of a channel are written and read. */
 export interface ChannelCodec<M> {
@@ -46,8 +47,15 @@ export type AnyChannel = Channel<any, number>;
 /** The messages of a channel. */
 export type MessageOf<C extends AnyChannel> = C extends Channel<infer M, number> ? M : never;
 
-/** Describes a channel. Its numbers are checked when a switch takes it. */
+const OPTION_NAMES: OptionNames<ChannelOptions<number, unknown>> = {
+  ...CHANNEL_DESCRIPTOR_NAMES,
+  codec: true,
+  filterBytes: true,
+};
+
+/** Describes a channel. Its numbers are checked when a switch takes it. @throws RangeError for an option that is not known. */
 export function channel<const I extends number, M>(options: ChannelOptions<I, M>): Channel<M, I> {
+  checkOptionNames(options, OPTION_NAMES, ` of channel ${options.id}`);
   const { codec, filterBytes, priority = 1, ...rest } = options;
   return { id: options.id, codec, filterBytes, descriptor: { ...rest, priority } };
 }

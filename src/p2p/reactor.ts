@@ -21,6 +21,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { Peer } from './peer.ts';
+import type { PeerFilter } from './peer-filter.ts';
 import type { AnyChannel, Channel } from './reactor-channel.ts';
 import type { SwitchError } from './switch-errors.ts';
 import type { SwitchHandle } from './switch-handle.ts';
@@ -68,13 +69,16 @@ export interface ReactorSpec {
   readonly channels: readonly AnyChannel[];
   /** Makes the reactor; again after a restart, whereupon the peers of the moment are introduced to it. */
   readonly create: (context: ReactorContext) => ReactorHandlers;
+  /** Whom it will not have; run with the `peerFilters` of the switch, before `initPeer`. Default: nobody is refused. */
+  readonly peerFilter?: PeerFilter | undefined;
 }
 
-/** Describes a reactor: what it is called, its channels, and how it is made. */
+/** Describes a reactor: what it is called, its channels, how it is made, and whom it refuses. */
 export function reactor<const C extends readonly AnyChannel[]>(
   id: string,
   channels: C,
   create: (context: ReactorContext) => ReactorHandlers<C[number]>,
+  peerFilter?: PeerFilter,
 ): ReactorSpec {
-  return { id, channels, create: create as ReactorSpec['create'] };
+  return { id, channels, create: create as ReactorSpec['create'], peerFilter };
 }

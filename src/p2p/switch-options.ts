@@ -1,7 +1,7 @@
 /** What a switch is made with, checked once at the door; the inside trusts the result. */
 import type { ActorSystem } from '../actors/system.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { checkInteger } from '../base/errors.ts';
+import { checkInteger, checkOptionNames, type OptionNames } from '../base/errors.ts';
 import { guardLogger, type Logger, silentLogger } from '../base/logger.ts';
 import { type Random, systemRandom } from '../base/random.ts';
 import { Telemetry } from '../base/telemetry.ts';
@@ -11,11 +11,15 @@ import { defaultEngine } from '../crypto/default-engine.ts';
 import type { CryptoEngine } from '../crypto/engine.ts';
 import { KeyPair } from '../crypto/keys.ts';
 import { parseChannelDescriptors } from '../net/channel-descriptor.ts';
-import { type MConnectionOptions, parseMConnectionOptions } from '../net/mconnection-options.ts';
+import {
+  MCONNECTION_OPTION_NAMES,
+  type MConnectionOptions,
+  parseMConnectionOptions,
+} from '../net/mconnection-options.ts';
 import { type NetAddress, parseNetAddress } from '../net/net-address.ts';
 import { TcpTransport } from '../net/tcp-transport.ts';
 import type { Transport } from '../net/transport.ts';
-import type { NodeInfoOptions } from './node-info.ts';
+import { NODE_INFO_OPTION_NAMES, type NodeInfoOptions } from './node-info.ts';
 import { type ConnectionFilter, FILTERS_MAX, type PeerFilter } from './peer-filter.ts';
 import type { ReactorSpec } from './reactor.ts';
 import type { AnyChannel } from './reactor-channel.ts';
@@ -157,9 +161,7 @@ export interface ParsedSwitchOptions {
  * NetError `ADDRESS_INVALID` for `listen`. @internal
  */
 export function parseSwitchOptions(options: SwitchOptions): ParsedSwitchOptions {
-  for (const name of Object.keys(options)) {
-    if (!KNOWN_OPTIONS.has(name)) throw new RangeError(`option ${name} is not known`);
-  }
+  checkOptionNames(options, OPTION_NAMES);
   const { nodeKey, listen, system } = options;
   if (!(nodeKey instanceof KeyPair)) throw new TypeError('option nodeKey is not a KeyPair');
   if (nodeKey.curve !== 'ed25519')
@@ -179,7 +181,7 @@ export function parseSwitchOptions(options: SwitchOptions): ParsedSwitchOptions 
     unconditionalPeerIds: parseNodeIds('unconditionalPeerIds', options.unconditionalPeerIds ?? []),
     allowDuplicateIp: options.allowDuplicateIp ?? false,
     connectionFilters: bounded('connectionFilters', options.connectionFilters ?? [], FILTERS_MAX),
-    peerFilters: bounded('peerFilters', options.peerFilters ?? [], FILTERS_MAX),
+    peerFilters: [...bounded('peerFilters', options.peerFilters ?? [], FILTERS_MAX), ...filtersOf(reactors)],
     connection: parseConnection(options.connection ?? {}, clock),
     engine: options.engine ?? defaultEngine(),
     system,
@@ -193,15 +195,13 @@ export function parseSwitchOptions(options: SwitchOptions): ParsedSwitchOptions 
 
 /** Checked here, or each peer would be lost for what is wrong with our own options. */
 function parseConnection(options: PeerConnectionSettings, clock: Clock): PeerConnectionSettings {
+  checkOptionNames(options, PEER_CONNECTION_OPTION_NAMES, ' of connection');
   const connection = {
     sendRateBytesPerSecond: PEER_RATE_BYTES_PER_SECOND_DEFAULT,
     recvRateBytesPerSecond: PEER_RATE_BYTES_PER_SECOND_DEFAULT,
     ...options,
   };
-  const known = parseMConnectionOptions({ ...connection, clock, handlers: { onReceive() {}, onClose() {} } });
-  for (const name of Object.keys(options)) {
-    if (!(name in known)) throw new RangeError(`option connection: ${name} is not known`);
-  }
+  parseMConnectionOptions({ ...connection, clock, handlers: { onReceive() {}, onClose() {} } });
   return connection;
 }
 
@@ -250,6 +250,10 @@ function channelsOf(reactors: readonly ReactorSpec[]): Map<number, AnyChannel> {
   return channels;
 }
 
+function filtersOf(reactors: readonly ReactorSpec[]): PeerFilter[] {
+  return reactors.map(({ peerFilter }) => peerFilter).filter((filter) => filter !== undefined);
+}
+
 function parseLimits(options: Partial<SwitchLimits>): SwitchLimits {
   const limits: Partial<Record<keyof SwitchLimits, number>> = {};
   for (const name of Object.keys(SWITCH_LIMITS) as (keyof SwitchLimits)[]) {
@@ -259,30 +263,31 @@ function parseLimits(options: Partial<SwitchLimits>): SwitchLimits {
   return limits as SwitchLimits;
 }
 
-const OTHER_OPTIONS: readonly (keyof SwitchOptions)[] = [
-  'nodeKey',
-  'network',
-  'moniker',
-  'version',
-  'protocolVersion',
-  'externalAddress',
-  'txIndex',
-  'rpcAddress',
-  'reactors',
-  'listen',
-  'transport',
-  'persistentPeers',
-  'unconditionalPeerIds',
-  'allowDuplicateIp',
-  'connectionFilters',
-  'peerFilters',
-  'connection',
-  'engine',
-  'system',
-  'clock',
-  'random',
-  'logger',
-  'telemetry',
-];
+/** Those of an MConnection without what the switch gives itself. */
+const {
+  clock: _clock,
+  handlers: _handlers,
+  logger: _logger,
+  ...PEER_CONNECTION_OPTION_NAMES
+} = MCONNECTION_OPTION_NAMES;
 
-const KNOWN_OPTIONS: ReadonlySet<string> = new Set([...Object.keys(SWITCH_LIMITS), ...OTHER_OPTIONS]);
+const OPTION_NAMES: OptionNames<SwitchOptions> = {
+  ...SWITCH_LIMITS,
+  ...NODE_INFO_OPTION_NAMES,
+  nodeKey: true,
+  reactors: true,
+  listen: true,
+  transport: true,
+  persistentPeers: true,
+  unconditionalPeerIds: true,
+  allowDuplicateIp: true,
+  connectionFilters: true,
+  peerFilters: true,
+  connection: true,
+  engine: true,
+  system: true,
+  clock: true,
+  random: true,
+  logger: true,
+  telemetry: true,
+};

@@ -25,6 +25,18 @@ test('a service of its own counts, crashes, and counts again', async () => {
   ]);
 });
 
+test('a node that keeps an address book finds its peers again after a restart', async () => {
+  await import('../../examples/address-book.ts');
+  expect(printed).toEqual([
+    'seed starts with no book',
+    'alice starts with no book',
+    'bob starts with no book',
+    'bob, told of the seed, found alice, seed',
+    'bob starts with a book of 1',
+    'bob, told of nobody, found alice',
+  ]);
+});
+
 test('seeds are asked, and one that is gone does not matter to the others', async () => {
   await import('../../examples/seeds.ts');
   expect(printed).toEqual(['seed 1 knows 1', 'seed 2 knows 1', 'seed 3 failed: TIMEOUT', 'seen from here: 110']);

@@ -137,23 +137,65 @@ describe('PEX on switches, after p2p/pex/pex_reactor_test.go', () => {
     expect(seed.book.isBanned({ id: node.id })).toBe(false);
   });
 
-  test('RequestMessageAbuse: the third request in 10 s ends the connection; with the filter it cannot come back', async () => {
-    const book = world.book();
-    const victim = await world.node(ips[0], { book, ofSwitch: { peerFilters: [refuseBanned(book)] } });
-    const { node, heard } = await world.hand(ips[1]);
+  /** Has `node` ask `victim` three times at once, and waits until it is thrown out for that. */
+  async function offend(node: Switch, victim: PexNode): Promise<void> {
     const peer = await world.wait(node.dialPeer(victim.node.nodeAddress!));
     for (let i = 0; i < 3; i += 1) peer.trySend(PexChannel, request());
-    await world.clock.advanceUntil(() => node.peers.size === 0, 10_000);
+    await world.clock.advanceUntil(() => node.peers.size === 0 && victim.node.peers.size === 0, 10_000);
+    expect(victim.book.isBanned({ id: node.id })).toBe(true);
+  }
+
+  /** Whether `victim` has `node` as a peer when that dials. */
+  async function isLetIn(node: Switch, victim: PexNode): Promise<boolean> {
+    const { peersAdded, reasons } = victim.node.stats();
+    const filtered = reasons.FILTERED ?? 0;
+    const dial = node.dialPeer(victim.node.nodeAddress!).catch(() => {}); // it may be told before its own end is up
+    await world.wait(dial);
+    await world.clock.advanceUntil(() => {
+      const now = victim.node.stats();
+      return now.peersAdded > peersAdded || (now.reasons.FILTERED ?? 0) > filtered;
+    }, 10_000);
+    return victim.node.stats().peersAdded > peersAdded;
+  }
+
+  test('RequestMessageAbuse: the third request in 10 s ends the connection, and who is banned cannot come back for a day', async () => {
+    const victim = await world.node(ips[0]);
+    const { node, heard } = await world.hand(ips[1]);
+    await offend(node, victim);
     expect(heard.length).toBeLessThanOrEqual(2); // what was not sent yet is lost with the connection
-    expect(book.isBanned({ id: node.id })).toBe(true);
-    await world.failure(
-      world.wait(node.dialPeer(victim.node.nodeAddress!)).then(async (again) => {
-        await world.clock.advanceUntil(() => !again.isRunning, 10_000);
-        throw new Error('it was let in and thrown out');
-      }),
-    );
+    expect(await isLetIn(node, victim)).toBe(false);
     expect(victim.node.peers.size).toBe(0);
     expect(victim.node.stats().reasons).toMatchObject({ FILTERED: 1 });
+    const { node: other } = await world.hand(ips[2]);
+    expect(await isLetIn(other, victim)).toBe(true);
+    await world.clock.advance(24 * 3_600_000);
+    expect(await isLetIn(node, victim)).toBe(true);
+  });
+
+  test('isBanEnforced: false lets the banned in again, as upstream does', async () => {
+    const victim = await world.node(ips[0], { isBanEnforced: false });
+    const { node } = await world.hand(ips[1]);
+    await offend(node, victim);
+    expect(await isLetIn(node, victim)).toBe(true);
+  });
+
+  test('a persistent peer that is banned is let in again', async () => {
+    const { node } = await world.hand(ips[1]);
+    const victim = await world.node(ips[0], { persistentPeerIds: [node.id] });
+    victim.node.addPersistentPeers([`${node.id}@9.9.9.9:1`]);
+    await offend(node, victim);
+    expect(await isLetIn(node, victim)).toBe(true);
+  });
+
+  test('refuseBanned keeps a second switch on the same book from whom the first has banned', async () => {
+    const victim = await world.node(ips[0]);
+    const { node } = await world.hand(ips[1]);
+    await offend(node, victim);
+    const second = await world.node(ips[2], {
+      isBanEnforced: false,
+      ofSwitch: { peerFilters: [refuseBanned(victim.book)] },
+    });
+    expect(await isLetIn(node, second)).toBe(false);
   });
 
   test('AddrsMessageAbuse: addresses that nobody asked for end the connection', async () => {

@@ -183,6 +183,33 @@ describe('a reactor', () => {
   });
 });
 
+describe('a reactor with a peerFilter', () => {
+  test('keeps the peers from its switch that it will not have, beside the filters of the switch', async () => {
+    const seen: string[] = [];
+    const handlers = { receive: (): void => {} };
+    const picky = reactor(
+      'picky',
+      [Plain],
+      () => handlers,
+      ({ nodeInfo, isPersistent, isOutbound }) => {
+        seen.push(`${nodeInfo.moniker} ${isPersistent} ${isOutbound}`);
+        return nodeInfo.moniker === 'c' ? 'not c' : undefined;
+      },
+    );
+    let filterCalls = 0;
+    const count = (): undefined => {
+      filterCalls += 1;
+    };
+    const { a, b } = await world.pair({}, { reactors: [picky], peerFilters: [count] });
+    const c = await world.switch('c');
+    await world.wait(c.dialPeer(b.nodeAddress as string).catch(() => {}));
+    await world.clock.advanceUntil(() => b.stats().reasons.FILTERED === 1);
+    expect(b.peers.copy().map(({ id }) => id)).toEqual([a.id]);
+    expect(seen).toEqual(['a false false', 'c false false']);
+    expect(filterCalls).toBe(2);
+  });
+});
+
 describe('a reactor that fails', () => {
   test.each([
     [

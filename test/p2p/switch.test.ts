@@ -503,7 +503,7 @@ describe('a switch', () => {
     );
     for (const connection of [{ pingIntervalMs: 0 }, { pingInterval: 1 }]) {
       const wrong = Switch.startLink({ ...base, reactors, connection: connection as never });
-      await expect(wrong).rejects.toThrow(/pingIntervalMs is 0|pingInterval is not known/);
+      await expect(wrong).rejects.toThrow(/pingIntervalMs is 0|pingInterval of connection is not known/);
     }
     const tooLong = Switch.startLink({ ...base, reactors, network: 'x'.repeat(10_240) });
     await expect(tooLong).rejects.toThrow(/own NodeInfo: \d+ bytes, at most 10240/);
