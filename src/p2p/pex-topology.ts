@@ -2,11 +2,23 @@
  * What a crawl found, as one picture: who is there, who tells of whom; as JSON and for Graphviz. Fed with the visits of
  * `pex-crawl.ts`. Everything in it was said by strangers, so texts are cut and escaped.
  */
+import { CodedError, describeReason } from '../base/errors.ts';
 import { formatPexAddress } from './pex-address.ts';
 import type { CrawlVisit } from './pex-crawl.ts';
 
 /** Longest label of a node in a picture, in characters; the rest is cut. */
 export const TOPOLOGY_LABEL_CHARS_MAX = 80;
+
+/** Longest `message` of a {@link TopologyFailure}, in characters; the rest is cut. */
+export const TOPOLOGY_MESSAGE_CHARS_MAX = 200;
+
+/** Why a node did not answer. */
+export interface TopologyFailure {
+  /** The code of the error, as in `docs/errors.md`; undefined for an error without one. */
+  readonly code: string | undefined;
+  /** One line, of at most {@link TOPOLOGY_MESSAGE_CHARS_MAX} characters, none of them a control character. */
+  readonly message: string;
+}
 
 /** One node of a {@link Topology}. */
 export interface TopologyNode<Info> {
@@ -19,6 +31,8 @@ export interface TopologyNode<Info> {
   readonly info: Info | undefined;
   readonly connectMs: number | undefined;
   readonly answerMs: number | undefined;
+  /** Why it is `silent` or `unreachable`; undefined for one that answered. */
+  readonly error: TopologyFailure | undefined;
   /** Ids that it tells of, each once, in the order told. */
   readonly knows: readonly string[];
 }
@@ -40,11 +54,13 @@ export class TopologyBuilder<Info> {
   /** Takes a visit in. Of several to one id the one that came furthest counts. */
   add(visit: CrawlVisit<Info>): void {
     const { address, outcome, depth, info, connectMs, answerMs } = visit;
-    const earlier = this.#nodes.get(address.id);
+    const { id } = address;
+    const earlier = this.#nodes.get(id);
     if (earlier !== undefined && RANK[earlier.outcome] > RANK[outcome]) return;
-    const knows = [...new Set(visit.knows.map(({ id }) => id))];
+    const knows = [...new Set(visit.knows.map((known) => known.id))];
     const place = formatPexAddress(address);
-    this.#nodes.set(address.id, { id: address.id, address: place, outcome, depth, info, connectMs, answerMs, knows });
+    const error = outcome === 'answered' ? undefined : failureOf(visit.error);
+    this.#nodes.set(id, { id, address: place, outcome, depth, info, connectMs, answerMs, error, knows });
   }
 
   /** What is known so far; goes into JSON as it is. */
@@ -57,6 +73,17 @@ export class TopologyBuilder<Info> {
     }
     return { nodes: [...this.#nodes.values()], unvisited: [...unvisited], edgeCount };
   }
+}
+
+function failureOf(error: unknown): TopologyFailure {
+  const [code, reason] = error instanceof CodedError ? [error.code, error.message] : [undefined, error];
+  return { code, message: withoutControls(describeReason(reason, TOPOLOGY_MESSAGE_CHARS_MAX)) };
+}
+
+/** Strangers wrote it: nothing in it drives the terminal that it may be printed to. */
+function withoutControls(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }
 
 const RANK = { unreachable: 0, silent: 1, answered: 2 } as const;
@@ -84,10 +111,8 @@ export function topologyToDot<Info>(
   return `${lines.join('\n')}\n`;
 }
 
-/** A DOT string: nothing in it ends it, and nothing drives the terminal it may be printed to. */
+/** A DOT string: nothing in it ends it. */
 function quote(text: string): string {
   const cut = text.length <= TOPOLOGY_LABEL_CHARS_MAX ? text : `${text.slice(0, TOPOLOGY_LABEL_CHARS_MAX - 1)}…`;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
-  const plain = cut.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
-  return `"${plain.replace(/[\\"]/g, '\\$&')}"`;
+  return `"${withoutControls(cut).replace(/[\\"]/g, '\\$&')}"`;
 }

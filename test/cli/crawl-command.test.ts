@@ -34,6 +34,7 @@ interface Found {
     readonly depth: number;
     readonly info: { readonly moniker: string; readonly channels: string } | null;
     readonly knows: readonly string[];
+    readonly error?: { readonly code?: string; readonly message: string };
   }[];
   readonly unvisited: readonly string[];
   readonly edgeCount: number;
@@ -57,13 +58,34 @@ test('a crawl writes who is there and who knows whom, as JSON and as a picture',
     [DEAD.id, 'unreachable', 2],
   ]);
   expect(found.nodes[0]).toMatchObject({ info: { moniker: 'stage', channels: '00203040' }, knows: [near.node.id] });
-  expect(found.nodes[3]).toMatchObject({ info: null, knows: [] });
+  expect(found.nodes[3]).toMatchObject({ info: null, knows: [], error: { code: 'CONNECTION_REFUSED' } });
+  expect(found.nodes[3]?.error?.message).toMatch(/127\.0\.0\.1:1/);
+  expect(found.nodes.slice(0, 3).map(({ error }) => error)).toEqual([undefined, undefined, undefined]);
   const picture = readFileSync(dot, 'utf8');
   expect(picture).toMatch(/^digraph topology \{\n/);
   expect(picture).toContain(`"${root.node.id}" [label="stage ${root.node.id.slice(0, 6)}", fillcolor=palegreen];`);
   expect(picture).toContain(`"${near.node.id}" -> "${far.node.id}";`);
   // Nothing half written is left behind.
   expect(readdirSync(folder).sort()).toEqual(['topology.dot', 'topology.json']);
+});
+
+test('the JSON says of each node that did not answer why: the code and one line', async () => {
+  const other = await stage({ network: 'other' });
+  const wrong = await stage();
+  const renamed = { ...netAddress(wrong), id: 'e'.repeat(40) };
+  const root = await stage({ knows: [netAddress(other), renamed, DEAD] });
+  const { stdout } = await runHere(['crawl', root.address, ...FAST]);
+  const { nodes } = JSON.parse(stdout) as Found;
+  const codes = new Map(nodes.map(({ id, error }) => [id, error?.code]));
+  expect(codes).toEqual(
+    new Map([
+      [root.node.id, undefined],
+      [other.node.id, 'INCOMPATIBLE'],
+      [renamed.id, 'AUTH_FAILURE'],
+      [DEAD.id, 'CONNECTION_REFUSED'],
+    ]),
+  );
+  for (const { error } of nodes.slice(1)) expect(error?.message).toMatch(/^[^\n]{1,200}$/);
 });
 
 test('without --out the JSON is printed, and addresses of private networks are not followed without --private', async () => {

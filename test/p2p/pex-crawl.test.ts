@@ -10,7 +10,7 @@ import {
   type CrawlVisit,
   crawl,
 } from '../../src/p2p/pex-crawl.ts';
-import { TopologyBuilder, topologyToDot } from '../../src/p2p/pex-topology.ts';
+import { TOPOLOGY_MESSAGE_CHARS_MAX, TopologyBuilder, topologyToDot } from '../../src/p2p/pex-topology.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 import { at, idOf } from './pex-rig.ts';
 
@@ -314,6 +314,39 @@ describe('the picture of a crawl', () => {
     builder.add({ ...base, outcome: 'answered', knows: nodes(4) });
     builder.add({ ...base, outcome: 'unreachable', info: undefined, knows: [] });
     expect(builder.topology()).toMatchObject({ unvisited: [idOf(4)], nodes: [{ outcome: 'answered' }] });
+  });
+
+  test('says why a node did not answer, with the code of the error where it has one', () => {
+    const builder = new TopologyBuilder<string>();
+    const progress = { visitCount: 1, reachedCount: 1, queuedCount: 0, activeCount: 0, droppedCount: 0 };
+    const base = { depth: 0, info: undefined, connectMs: undefined, answerMs: undefined, knows: [], progress };
+    builder.add({
+      ...base,
+      address: node(1),
+      outcome: 'unreachable',
+      error: new P2pError('TIMEOUT', 'no\n\u001b[31m'),
+    });
+    builder.add({ ...base, address: node(2), outcome: 'silent', error: new Error('boom') });
+    builder.add({ ...base, address: node(3), outcome: 'answered', error: undefined });
+    expect(builder.topology().nodes.map(({ error }) => error)).toEqual([
+      { code: 'TIMEOUT', message: 'no ?[31m' },
+      { code: undefined, message: 'Error: boom' },
+      undefined,
+    ]);
+  });
+
+  test.each([
+    [TOPOLOGY_MESSAGE_CHARS_MAX - 1, TOPOLOGY_MESSAGE_CHARS_MAX - 1],
+    [TOPOLOGY_MESSAGE_CHARS_MAX, TOPOLOGY_MESSAGE_CHARS_MAX],
+    [TOPOLOGY_MESSAGE_CHARS_MAX + 1, TOPOLOGY_MESSAGE_CHARS_MAX],
+  ])('a reason of %i characters is shown with %i', (given, shown) => {
+    const builder = new TopologyBuilder<string>();
+    const progress = { visitCount: 1, reachedCount: 0, queuedCount: 0, activeCount: 0, droppedCount: 0 };
+    const base = { depth: 0, info: undefined, connectMs: undefined, answerMs: undefined, knows: [], progress };
+    const error = new P2pError('CLOSED', 'x'.repeat(given));
+    builder.add({ ...base, address: node(1), outcome: 'unreachable', error });
+    const message = builder.topology().nodes[0]?.error?.message ?? '';
+    expect([message.length, message.endsWith('…')]).toEqual([shown, given > shown]);
   });
 
   test('a name made up by a stranger cannot leave its quotes, and is cut', () => {
