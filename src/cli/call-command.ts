@@ -2,23 +2,32 @@
 import { CodedError } from '../base/errors.ts';
 import type { Json } from '../codec/json-form.ts';
 import type { MessageType } from '../codec/message.ts';
-import type { PublicKey } from '../crypto/keys.ts';
-import { formatNetAddress } from '../net/net-address.ts';
-import { P2pError } from '../p2p/errors.ts';
-import { NODE_LIMITS, WIRE_DEFAULT, WIRES } from '../p2p/node-options.ts';
+import { NODE_LIMITS, WIRE_DEFAULT, WIRES, type Wire } from '../p2p/node-options.ts';
 import { NodeSupervisor } from '../p2p/node-supervisor.ts';
 import { type PeerAddress, parsePeerAddress } from '../p2p/peer-address.ts';
-import { SwitchError } from '../p2p/switch-errors.ts';
-import { type Command, choice, command, EXIT_OK, number, text, usage } from './command-line.ts';
-import { CliError } from './errors.ts';
+import { callFailure, dialFailure } from './call-failure.ts';
+import { type Command, choice, command, EXIT_OK, flag, number, text, usage } from './command-line.ts';
+import type { CliError } from './errors.ts';
 import { readKeyFile } from './key-file.ts';
 import { cliMessages, messageByName, withDefaults } from './message-names.ts';
-import { requireEd25519 } from './node-command.ts';
+import type { Shell } from './shell.ts';
+import { checkSealed, requireEd25519, SEALED_HELP } from './wire-options.ts';
+import { type ProbeResult, probeWire } from './wire-probe.ts';
 
 /** Longest JSON read from standard input, in bytes: the hex of the largest frame, and room around it. */
 export const FIELDS_BYTES_MAX = 36_000_000;
 
 const [TIMEOUT_MS, TIMEOUT_MS_MIN, TIMEOUT_MS_MAX] = NODE_LIMITS.callTimeoutMs;
+
+type AnyMessage = { readonly name: string; readonly fields: unknown };
+
+interface Asked {
+  readonly peer: PeerAddress;
+  readonly type: MessageType;
+  readonly fields: unknown;
+  readonly timeoutMs: number;
+  readonly wire: Wire;
+}
 
 /** `genmesh call`. */
 export const callCommand: Command = command({
@@ -41,6 +50,7 @@ export const callCommand: Command = command({
   options: {
     key: text('FILE', 'key file to sign with (default: a new ed25519 key)'),
     wire: choice('WIRE', 'how the node there speaks', WIRES, WIRE_DEFAULT),
+    sealed: flag(SEALED_HELP),
     timeout: number('MS', 'how long to wait for the reply, in ms', {
       min: TIMEOUT_MS_MIN,
       max: TIMEOUT_MS_MAX,
@@ -53,9 +63,11 @@ export const callCommand: Command = command({
   ],
   examples: [
     "genmesh call tcp://127.0.0.1:30002:0001ab... ListNodes '{}'",
+    "genmesh call tcp://127.0.0.1:30002:0001ab... ListNodes '{}' --sealed",
     'genmesh call tcp://127.0.0.1:30002:0001ab... Ping --timeout 1000',
   ],
-  async run({ key, timeout, wire }, [peerText = '', name = '', json = '{}'], shell): Promise<number> {
+  async run({ key, timeout, wire, sealed }, [peerText = '', name = '', json = '{}'], shell): Promise<number> {
+    checkSealed(wire, sealed);
     const peer = parsePeer(peerText);
     const type = messageByName(name);
     const source = json === '-' ? new TextDecoder().decode(await shell.readInput(FIELDS_BYTES_MAX)) : json;
@@ -71,6 +83,7 @@ export const callCommand: Command = command({
     const node = await NodeSupervisor.startLink({
       identity,
       wire,
+      ...(sealed ? { sealed } : {}),
       messages: cliMessages,
       clock,
       random,
@@ -78,7 +91,7 @@ export const callCommand: Command = command({
       dialTimeoutMs: Math.min(NODE_LIMITS.dialTimeoutMs[0], timeout),
     });
     try {
-      const reply = await callOnce(node, peer, type, fields, timeout);
+      const reply = await callOnce(node, { peer, type, fields, timeoutMs: timeout, wire }, shell);
       shell.out(`${JSON.stringify({ name: reply.name, fields: cliMessages.toJson(reply) }, null, 2)}\n`);
       return EXIT_OK;
     } finally {
@@ -87,78 +100,32 @@ export const callCommand: Command = command({
   },
 });
 
-async function callOnce(
-  node: NodeSupervisor,
-  peer: PeerAddress,
-  type: MessageType,
-  fields: unknown,
-  timeoutMs: number,
-): Promise<{ readonly name: string; readonly fields: unknown }> {
-  const at = formatNetAddress(peer.address);
+async function callOnce(node: NodeSupervisor, asked: Asked, shell: Shell): Promise<AnyMessage> {
+  const { peer, type, fields, timeoutMs, wire } = asked;
   let fault: CodedError | undefined;
   node.on('fault', ({ error }) => {
     fault = error;
   });
+  const probe = (): Promise<ProbeResult> => probeWire(peer.address, shell.clock, timeoutMs);
   // A node goes on dialling; who waits at a terminal wants to know at once.
+  let failure: Promise<CliError> | undefined;
   const unreachable = new Promise<never>((_, reject) => {
-    node.on('dialFailed', ({ reason }) => reject(dialFailure(reason, at, peer.publicKey)));
+    node.on('dialFailed', ({ reason }) => {
+      failure ??= dialFailure(reason, { peer, probe });
+      failure.then(reject, reject);
+    });
   });
-  const call = async (): Promise<{ readonly name: string; readonly fields: unknown }> => {
+  const call = async (): Promise<AnyMessage> => {
     const remote = await node.connect(peer);
     return remote.call(type, fields, { timeoutMs });
   };
   try {
     return await Promise.race([call(), unreachable]);
   } catch (error) {
-    throw callFailure(error, { name: type.name, at, peer, timeoutMs, fault });
+    // What is found out about a dial says more than that the time was up meanwhile.
+    if (failure !== undefined) throw await failure;
+    throw await callFailure(error, { name: type.name, peer, wire, timeoutMs, fault, probe });
   }
-}
-
-/** The line for a dial that failed, or a connection that was not to be. @internal */
-export function dialFailure(reason: unknown, at: string, publicKey: PublicKey): CliError {
-  const standard = reason instanceof Error ? reason.message : 'the dial failed';
-  const why = DIAL_FAILURES[(reason as { readonly code?: string } | undefined)?.code ?? ''] ?? standard;
-  // Another id than the one that was dialled has been proven: somebody is there, and it is somebody else.
-  const isOther = reason instanceof SwitchError && reason.code === 'AUTH_FAILURE' && reason.peerId !== undefined;
-  const text = isOther ? `another node is there: ${publicKey} is not its key, look at the line it printed` : why;
-  return new CliError('CALL_FAILED', `cannot reach ${at}: ${text}`, { cause: reason });
-}
-
-const OTHER_WIRE =
-  'what is there does not speak wire mconnection: give --wire archethic if that is a node of that wire';
-
-const DIAL_FAILURES: { readonly [code in string]?: string } = {
-  CONNECTION_REFUSED: 'nobody listens there: start the node, or check host and port',
-  UNREACHABLE: 'the host does not exist or there is no way to it: check the address',
-  DIAL_TIMEOUT: 'no answer to the connection request: give it longer with --timeout, or check address and firewalls',
-  AUTH_FAILURE: OTHER_WIRE,
-  HANDSHAKE_FAILED: OTHER_WIRE,
-  HANDSHAKE_TIMEOUT: OTHER_WIRE,
-  INCOMPATIBLE: 'what is there is no genmesh node, or one of another network',
-  PEER_CLOSED: 'it closed the connection: it may be full, or have one with this key already; try again',
-};
-
-interface CallFacts {
-  readonly name: string;
-  readonly at: string;
-  readonly peer: PeerAddress;
-  readonly timeoutMs: number;
-  readonly fault: CodedError | undefined;
-}
-
-function callFailure(error: unknown, { name, at, peer, timeoutMs, fault }: CallFacts): unknown {
-  if (!(error instanceof P2pError)) return error;
-  let why = error.message;
-  if (error.code === 'TIMEOUT') {
-    why = `${name} to ${at} got no reply in ${timeoutMs} ms: give it longer with --timeout, or look at the node there`;
-  } else if (error.code === 'CLOSED' && fault?.code === 'FRAME_INVALID') {
-    why = `${name} to ${at} got what is no frame (${fault.message}): is the node there on wire mconnection?`;
-  } else if (error.code === 'CLOSED' && fault !== undefined) {
-    why = `${name} to ${at} got a reply that does not hold (${fault.message}): is ${peer.publicKey} the node there?`;
-  } else if (error.code === 'CLOSED') {
-    why = `${name} to ${at} was not answered, the connection was closed: is ${peer.publicKey} the public key of the node there, and archethic its wire?`;
-  }
-  return new CliError('CALL_FAILED', why, { cause: error });
 }
 
 function parsePeer(peer: string): PeerAddress {

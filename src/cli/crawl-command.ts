@@ -28,9 +28,9 @@ const details: readonly string[] = [
   'pause between dials. Visited nodes are told an address that nobody keeps. Addresses that the open internet cannot',
   'reach are left out unless --private is given. A signal ends the walk early; what was found is written all the same.',
   '',
-  'Without --out the JSON goes to standard output. Each of its nodes has an outcome (answered, silent, unreachable), what it',
-  'says of itself, whom it knows, and, when it did not answer, the error: its code and one line. Draw the picture with:',
-  'sfdp -Tsvg topology.dot > topology.svg',
+  'Without --out the JSON goes to standard output. Each of its nodes has an outcome (answered, silent, unreachable), what',
+  'it says of itself, whom it knows, and, when it did not answer, the error: its code and one line.',
+  'Draw the picture with: sfdp -Tsvg topology.dot > topology.svg',
 ];
 
 const range = ([standard, min, max]: readonly [number, number, number]): {

@@ -7,6 +7,7 @@ import { DemoFleet } from './demo-fleet.ts';
 import { describeSummary, failureOf, summarize } from './demo-summary.ts';
 import { CliError } from './errors.ts';
 import type { Shell } from './shell.ts';
+import { checkSealed, SEALED_HELP } from './wire-options.ts';
 
 /** Nodes a demo can have. */
 export const DEMO_NODES_MAX = 16;
@@ -22,6 +23,7 @@ interface DemoSettings {
   readonly rate: number | undefined;
   readonly 'in-flight': number;
   readonly wire: Wire;
+  readonly sealed: boolean;
 }
 
 /** `genmesh demo`. */
@@ -38,9 +40,9 @@ export const demoCommand: Command = command({
     'With --kill a process is killed (SIGKILL) now and then, in turn, and started again with its key and port; the',
     'others reconnect by themselves.',
     '',
-    'The summary of --json: nodes, wire, calls = replies + timeouts + errors, errorsByCode, rttMsP50 and rttMsP99 (from call',
-    'to reply, waiting included), kills, reconnects, abandoned (calls under way when their own caller was killed, not',
-    'among calls), remotes (the same for each direction), processes, tree.',
+    'The summary of --json: nodes, wire, sealed, calls = replies + timeouts + errors, errorsByCode, rttMsP50 and rttMsP99',
+    '(from call to reply, waiting included), kills, reconnects, abandoned (calls under way when their own caller was',
+    'killed, not among calls), remotes (the same for each direction), processes, tree.',
   ],
   positionals: [],
   options: {
@@ -64,6 +66,7 @@ export const demoCommand: Command = command({
       standard: undefined,
     }),
     wire: choice('WIRE', 'how they speak to each other', WIRES, WIRE_DEFAULT),
+    sealed: flag(SEALED_HELP),
     'in-flight': number('N', 'calls under way from one node to one other; no more then', {
       min: 1,
       max: 1024,
@@ -81,14 +84,16 @@ export const demoCommand: Command = command({
 });
 
 async function runDemo(settings: DemoSettings, shell: Shell): Promise<number> {
-  const { nodes, json, seconds, kill } = settings;
+  const { nodes, json, seconds, kill, wire, sealed } = settings;
+  checkSealed(wire, sealed);
   const rate = settings.rate ?? Math.round(DEMO_CALLS_PER_SECOND / nodes);
   let quit: () => void = () => {};
   const asked = new Promise<void>((resolve) => {
     quit = resolve;
     shell.onStop(() => resolve());
   });
-  const fleet = new DemoFleet({ shell, count: nodes, wire: settings.wire, rate, inFlightMax: settings['in-flight'] });
+  const inFlightMax = settings['in-flight'];
+  const fleet = new DemoFleet({ shell, count: nodes, wire, isSealed: sealed, rate, inFlightMax });
   const display = displayOf(settings, shell, fleet, quit);
   display.open();
   try {

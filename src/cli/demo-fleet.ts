@@ -42,6 +42,8 @@ export interface FleetOptions {
   /** Nodes, 2 to 16. */
   readonly count: number;
   readonly wire: Wire;
+  /** On wire mconnection: calls are signed and sealed end to end as well. */
+  readonly isSealed: boolean;
   /** Calls a second that each node makes. */
   readonly rate: number;
   /** Calls under way from one node to one other. */
@@ -86,7 +88,7 @@ export class DemoFleet {
     const { engine, random, clock } = options.shell;
     this.#options = options;
     this.#startMs = clock.monotonicMs();
-    this.model = new DemoModel(options.count, options.wire);
+    this.model = new DemoModel(options.count, options.wire, options.isSealed);
     this.failure = new Promise((_, reject) => {
       this.#fail = reject;
     });
@@ -206,6 +208,7 @@ export class DemoFleet {
           privateKey: hexOfSecret(slot.keyPair),
           listen: slot.listen,
           wire: this.#options.wire,
+          isSealed: this.#options.isSealed,
           rate: this.#options.rate,
           inFlightMax: this.#options.inFlightMax,
         });

@@ -199,10 +199,13 @@ export class DemoModel {
 
   /** How the nodes speak to each other. */
   readonly wire: Wire;
+  /** Calls are signed and sealed one by one. */
+  readonly isSealed: boolean;
 
-  /** @param count - nodes, named `node-1` and so on. */
-  constructor(count: number, wire: Wire = WIRE_DEFAULT) {
+  /** @param count - nodes, named `node-1` and so on. @param isSealed - also on wire mconnection. */
+  constructor(count: number, wire: Wire = WIRE_DEFAULT, isSealed = false) {
     this.wire = wire;
+    this.isSealed = isSealed || wire === 'archethic';
     const names = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
     this.nodes = names.map(
       (name) =>

@@ -107,6 +107,7 @@ class DemoNode {
           identity,
           listen: start.listen,
           wire: start.wire,
+          ...(start.isSealed ? { sealed: true } : {}),
           messages: cliMessages,
           clock,
           random,

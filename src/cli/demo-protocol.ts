@@ -29,6 +29,8 @@ export interface DemoStart {
   readonly listen: string;
   /** The same for all nodes of a demo. */
   readonly wire: Wire;
+  /** On wire mconnection: signs and seals its calls. */
+  readonly isSealed: boolean;
   /** Calls a second it makes, over all its peers. */
   readonly rate: number;
   /** Calls under way to one peer at a time. */

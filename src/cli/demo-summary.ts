@@ -32,6 +32,8 @@ export interface DemoSummary {
   readonly nodes: number;
   /** How they spoke to each other. */
   readonly wire: Wire;
+  /** Calls and replies were signed and sealed one by one; always so on wire archethic. */
+  readonly sealed: boolean;
   /** How long calls were made, in seconds. */
   readonly seconds: number;
   /** Calls whose caller lived to see them end. */
@@ -84,6 +86,7 @@ export function summarize(model: DemoModel, seconds: number): DemoSummary {
   const summary: Omit<DemoSummary, 'ok'> = {
     nodes: nodes.length,
     wire: model.wire,
+    sealed: model.isSealed,
     seconds: rounded(seconds) as number,
     calls: total('calls'),
     replies: total('replies'),
@@ -132,10 +135,10 @@ export function failureOf(summary: Omit<DemoSummary, 'ok'>): string | undefined 
 
 /** A few lines for people. */
 export function describeSummary(summary: DemoSummary): string {
-  const { nodes, wire, seconds, calls, replies, timeouts, errors, errorsByCode, rttMsP50, rttMsP99 } = summary;
+  const { nodes, wire, sealed, seconds, calls, replies, timeouts, errors, errorsByCode, rttMsP50, rttMsP99 } = summary;
   const codes = Object.entries(errorsByCode).map(([code, count]) => `${code} ${count}`);
   const lines = [
-    `${nodes} nodes, wire ${wire}, ${seconds} s: ${countOf(calls, 'call')}, ${replies} answered, ${countOf(timeouts, 'timeout')}, ${countOf(errors, 'error')}${
+    `${nodes} nodes, wire ${wire}${sealed && wire === 'mconnection' ? ', sealed' : ''}, ${seconds} s: ${countOf(calls, 'call')}, ${replies} answered, ${countOf(timeouts, 'timeout')}, ${countOf(errors, 'error')}${
       codes.length === 0 ? '' : ` (${codes.join(', ')})`
     }`,
     `round trip p50 ${ms(rttMsP50)}, p99 ${ms(rttMsP99)}; ${summary.answering} of ${summary.directions} directions answering`,

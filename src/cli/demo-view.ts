@@ -87,7 +87,8 @@ function titleLine(model: DemoModel, { columns, elapsedMs, callsPerSecond, phase
   const seconds = Math.floor(elapsedMs / 1000);
   const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
   const kills = model.kills === 0 ? '' : `  ${countOf(model.kills, 'kill')}`;
-  const left = ` genmesh demo  ${model.nodes.length} nodes, ${model.wire}  ${phase} ${clock}  ${callsPerSecond} calls/s${kills}`;
+  const wire = model.isSealed && model.wire === 'mconnection' ? 'mconnection sealed' : model.wire;
+  const left = ` genmesh demo  ${model.nodes.length} nodes, ${wire}  ${phase} ${clock}  ${callsPerSecond} calls/s${kills}`;
   const hints = [
     `1-${Math.min(9, model.nodes.length)} or space: tree, arrows: scroll, q: end `,
     '1-9: tree, q: end ',

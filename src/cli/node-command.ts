@@ -2,7 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import { CodedError, describeReason } from '../base/errors.ts';
 import { createLogger, LOG_LEVELS, type LogFields, type Logger, type LogLevel } from '../base/logger.ts';
-import type { KeyPair, PublicKey } from '../crypto/keys.ts';
+import type { KeyPair } from '../crypto/keys.ts';
 import { NetError } from '../net/errors.ts';
 import { type NetAddress, parseNetAddress } from '../net/net-address.ts';
 import { builtInServices } from '../p2p/built-in-services.ts';
@@ -15,6 +15,7 @@ import { CliError } from './errors.ts';
 import { readKeyFile, readTextFile } from './key-file.ts';
 import { cliMessages } from './message-names.ts';
 import type { Shell, StopCause } from './shell.ts';
+import { checkSealed, requireEd25519, SEALED_HELP } from './wire-options.ts';
 
 /** Most `--peer` options. */
 export const PEER_OPTIONS_MAX = 1000;
@@ -39,6 +40,7 @@ export const nodeCommand: Command = command({
     peer: texts('PEER', 'a node to connect to, tcp://host:port:PUBLICKEYHEX', PEER_OPTIONS_MAX),
     peers: text('FILE', 'more nodes to connect to, a line ip:port:HEXKEY:tcp each; the node itself is left out'),
     wire: choice('WIRE', 'how it speaks to others; both ends must agree', WIRES, WIRE_DEFAULT),
+    sealed: flag(SEALED_HELP),
     'log-level': choice('LEVEL', 'how much it tells', LOG_LEVELS, 'info'),
     json: flag('prints each line as a JSON object, on both outputs'),
   },
@@ -54,6 +56,8 @@ export const nodeCommand: Command = command({
     if (options.key === undefined)
       throw usage('option --key is missing: make a key file with genmesh keygen --out FILE');
     if (options.listen === undefined) throw usage('option --listen is missing: for example tcp://127.0.0.1:30002');
+    const { wire, sealed } = options;
+    checkSealed(wire, sealed);
     const listen = asUsage(options.listen, parseNetAddress);
     if (listen.scheme !== 'tcp') {
       throw usage(`option --listen is ${quote(options.listen)}: expected tcp, for example tcp://127.0.0.1:30002`);
@@ -67,9 +71,9 @@ export const nodeCommand: Command = command({
       peers.push(...readPeersFile(options.peers).filter(({ publicKey }) => !publicKey.equals(identity.publicKey)));
     }
     checkPeerCount(peers);
-    const { wire } = options;
     if (wire === 'mconnection') requireEd25519([identity.publicKey, ...peers.map(({ publicKey }) => publicKey)]);
-    return runNode(shell, { identity, listen, peers, wire, logLevel: options['log-level'], isJson: options.json });
+    const setup = { identity, listen, peers, wire, sealed, logLevel: options['log-level'], isJson: options.json };
+    return runNode(shell, setup);
   },
 });
 
@@ -107,6 +111,7 @@ interface NodeSetup {
   readonly listen: NetAddress;
   readonly peers: readonly PeerAddress[];
   readonly wire: Wire;
+  readonly sealed: boolean;
   readonly logLevel: LogLevel;
   readonly isJson: boolean;
 }
@@ -159,13 +164,18 @@ async function runUntil(asked: Promise<StopCause>, node: NodeSupervisor, running
   return EXIT_OK;
 }
 
-async function startNode(shell: Shell, { identity, listen, wire }: NodeSetup, logger: Logger): Promise<NodeSupervisor> {
+async function startNode(
+  shell: Shell,
+  { identity, listen, wire, sealed }: NodeSetup,
+  logger: Logger,
+): Promise<NodeSupervisor> {
   const { clock, random, engine } = shell;
   try {
     return await NodeSupervisor.startLink({
       identity,
       listen,
       wire,
+      ...(sealed ? { sealed } : {}),
       logger,
       messages: cliMessages,
       clock,
@@ -196,14 +206,6 @@ class HeldLines {
     this.#held = undefined;
     for (const line of held) this.#write(line);
   }
-}
-
-/** @throws CliError `USAGE` when one of the keys cannot be used on wire mconnection. @internal */
-export function requireEd25519(keys: readonly PublicKey[]): void {
-  const other = keys.find(({ curve }) => curve !== 'ed25519');
-  if (other === undefined) return;
-  const remedy = 'make an ed25519 key with genmesh keygen, or give --wire archethic where the nodes speak that';
-  throw usage(`wire mconnection takes ed25519 keys only: ${other} is of curve ${other.curve}: ${remedy}`);
 }
 
 /** What to do when a node cannot listen; `undefined` for any other error. @internal */

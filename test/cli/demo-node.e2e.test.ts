@@ -3,10 +3,15 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { DEMO_NODE_COMMAND } from '../../src/cli/demo-node.ts';
 import type { FromDemoNode, NodeReport, ToDemoNode } from '../../src/cli/demo-protocol.ts';
+import { cliMessages } from '../../src/cli/message-names.ts';
 import { bytesToHex } from '../../src/codec/hex.ts';
 import { defaultEngine } from '../../src/crypto/default-engine.ts';
+import { builtInServices } from '../../src/p2p/built-in-services.ts';
+import { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
+import { formatPeerAddress } from '../../src/p2p/peer-address.ts';
 import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { builtProgram, PATIENCE_MS } from './built-program.ts';
+import { countingEngine } from './counting-engine.ts';
 
 const engine = defaultEngine();
 const random = new SeededRandom(3);
@@ -56,10 +61,10 @@ class DemoProcess {
     });
   }
 
-  async start(name: string, listen = 'tcp://127.0.0.1:0'): Promise<string> {
+  async start(name: string, listen = 'tcp://127.0.0.1:0', isSealed = false): Promise<string> {
     await this.wait((message) => (message.type === 'hello' ? true : undefined));
     const privateKey = bytesToHex(engine.generateKeyPair(random).exportPrivateKey());
-    this.send({ type: 'start', name, privateKey, listen, wire: 'mconnection', rate: 200, inFlightMax: 8 });
+    this.send({ type: 'start', name, privateKey, listen, wire: 'mconnection', isSealed, rate: 200, inFlightMax: 8 });
     return this.wait((message) => (message.type === 'ready' ? message.peer : undefined));
   }
 }
@@ -87,6 +92,33 @@ describe('a node process of the demo', { timeout: PATIENCE_MS }, () => {
     expect(await caller.exitCode).toBe(0);
     called.send({ type: 'peers', peers: [] }, { type: 'finish' }, { type: 'recount' }, { type: 'stop' });
     expect(await called.exitCode).toBe(0);
+  });
+
+  test('seals what it calls when it is started so, and only then', async () => {
+    const counting = countingEngine();
+    const identity = engine.generateKeyPair(random);
+    const node = await NodeSupervisor.startLink({
+      identity,
+      listen: 'tcp://127.0.0.1:0',
+      messages: cliMessages,
+      engine: counting.engine,
+    });
+    for (const service of builtInServices(node)) await node.startService(service);
+    for (const isSealed of [true, false]) {
+      counting.counts.clear();
+      const caller = new DemoProcess();
+      await caller.start('caller', undefined, isSealed);
+      caller.send(
+        { type: 'peers', peers: [{ name: 'called', peer: formatPeerAddress(node.peer) }] },
+        { type: 'finish' },
+      );
+      const { links } = await caller.wait(finalOf);
+      expect(links[0]).toMatchObject({ isAnswering: true });
+      expect(counting.counts.get('eciesOpen') ?? 0).toBe(isSealed ? 1 : 0);
+      caller.send({ type: 'stop' });
+      expect(await caller.exitCode).toBe(0);
+    }
+    await node.stop();
   });
 
   test('ends when the channel closes, whatever it is doing', async () => {
