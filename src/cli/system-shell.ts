@@ -29,7 +29,10 @@ export function systemShell(programPath: string): Shell {
   return {
     clock: systemClock,
     random: systemRandom,
-    engine: defaultEngine(),
+    // Made when it is first asked for: a help text needs none, and sodium-native takes its time to load.
+    get engine() {
+      return defaultEngine();
+    },
     programPath,
     version: (createRequire(import.meta.url)('genmesh/package.json') as { version: string }).version,
     terminal: process.stdout.isTTY && process.env.TERM !== 'dumb' ? new SystemTerminal() : undefined,
