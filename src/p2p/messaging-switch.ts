@@ -97,6 +97,11 @@ function isFault(error: SwitchError): boolean {
   return error.code !== 'HANDSHAKE_FAILED' || isNonsense;
 }
 
+/** The patience with a pong: at most what a timer can wait, about 25 days. @internal */
+export function pongTimeoutMsOf(heartbeatIntervalMs: number, heartbeatOutstandingMax: number): number {
+  return Math.min(heartbeatIntervalMs * heartbeatOutstandingMax, TIMER_DELAY_MS_MAX);
+}
+
 function switchOptions(context: NodeContext, messaging: MessagingReactor): SwitchOptions {
   const { limits, identity, network, reactors, engine, clock, random, logger, telemetry } = context;
   const { listen, listenAddress } = context;
@@ -126,7 +131,7 @@ function switchOptions(context: NodeContext, messaging: MessagingReactor): Switc
       sendRateBytesPerSecond: 0,
       recvRateBytesPerSecond: 0,
       pingIntervalMs: heartbeatIntervalMs,
-      pongTimeoutMs: Math.min(heartbeatIntervalMs * heartbeatOutstandingMax, TIMER_DELAY_MS_MAX),
+      pongTimeoutMs: pongTimeoutMsOf(heartbeatIntervalMs, heartbeatOutstandingMax),
       writeTimeoutMs: limits.writeTimeoutMs,
     },
     engine,

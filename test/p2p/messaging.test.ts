@@ -1,6 +1,7 @@
 /** Calls over one MConnection for both directions: what is different from the other wire, and what must not be. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { exit } from '../../src/actors/process.ts';
+import { TIMER_DELAY_MS_MAX } from '../../src/base/clock.ts';
 import { GetTransactionChainLength } from '../../src/codec/archethic-chain-messages.ts';
 import { Ok, Ping } from '../../src/codec/archethic-node-messages.ts';
 import type { MessageValue } from '../../src/codec/message.ts';
@@ -10,6 +11,7 @@ import { nodeIdOf } from '../../src/crypto/node-key.ts';
 import { parseNetAddress } from '../../src/net/net-address.ts';
 import { Echo, Echoed } from '../../src/p2p/built-in-services.ts';
 import { REQUEST_CHANNEL_ID, REQUEST_WINDOW_BYTES } from '../../src/p2p/messaging-peer.ts';
+import { pongTimeoutMsOf } from '../../src/p2p/messaging-switch.ts';
 import { type NodeOptions, WIRES } from '../../src/p2p/node-options.ts';
 import { NodeSupervisor } from '../../src/p2p/node-supervisor.ts';
 import { reactor } from '../../src/p2p/reactor.ts';
@@ -166,6 +168,31 @@ describe('two nodes that dial each other at once', () => {
       }
     }
   });
+});
+
+describe('the patience with a pong', () => {
+  it.each([
+    [TIMER_DELAY_MS_MAX - 1, 1, TIMER_DELAY_MS_MAX - 1],
+    [TIMER_DELAY_MS_MAX, 1, TIMER_DELAY_MS_MAX],
+    [(TIMER_DELAY_MS_MAX + 1) / 2, 2, TIMER_DELAY_MS_MAX],
+    [3_600_000, 596, 2_145_600_000],
+    [3_600_000, 597, TIMER_DELAY_MS_MAX],
+  ])('of %i ms times %i is %i ms: no longer than a timer can be', (intervalMs, outstandingMax, patienceMs) => {
+    expect(pongTimeoutMsOf(intervalMs, outstandingMax)).toBe(patienceMs);
+  });
+
+  it.each([596, 597, 1000])(
+    'of 3600 s times %i is one that a node starts with, and by which an honest peer stays',
+    async (heartbeatOutstandingMax) => {
+      const options = { heartbeatIntervalMs: 3_600_000, heartbeatOutstandingMax };
+      const [a, b] = [await node('a', options), await node('b', options)];
+      const toB = await a.connect(b.peer);
+      await world.wait(toB.connected());
+      await world.clock.advance(4 * 3_600_000);
+      expect((await world.wait(toB.call(Ping, {}))).name).toBe('Ok');
+      expect(toB.stats().connections).toBe(1);
+    },
+  );
 });
 
 describe('who may connect', () => {
