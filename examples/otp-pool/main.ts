@@ -1,11 +1,12 @@
 /**
- * A supervised pool of workers, as an Elixir application would be built: a registry, a dynamic supervisor of workers, a
- * dispatcher that hands out jobs, a circuit breaker as a state machine, and tasks for the clients.
+ * A supervised pool of workers, as an Elixir application would be built: a registry, a supervisor of workers, a dispatcher that
+ * hands out jobs, a circuit breaker as a state machine, and tasks for the clients.
  *
  * Watch for: a worker that crashes on its job is restarted and registers again; the client of that job gets the reason; the
- * breaker opens after three failures and closes again by itself; stopping the root stops everything in reverse order.
+ * breaker opens after three failures and closes again by itself; when the workers' supervisor itself is killed, it comes back with
+ * its workers, and so does everything started after it; stopping the root stops everything in reverse order.
  *
- *     node build/bench/examples/otp-pool/main.js
+ * Runs as it is on Node 22.18 and later: node examples/otp-pool/main.ts
  */
 import {
   ActorSystem,
@@ -23,7 +24,7 @@ import {
   StateServer,
   type Transition,
 } from '../../src/actors/index.ts';
-import { DynamicSupervisor, formatTree, Supervisor, TaskSupervisor } from '../../src/supervisor/index.ts';
+import { formatTree, Supervisor, type SupervisorHandle, TaskSupervisor } from '../../src/supervisor/index.ts';
 
 interface WorkerProtocol {
   call: { square(n: number): number };
@@ -64,7 +65,8 @@ class Pool extends GenServer<PoolState, PoolProtocol, [size: number]> {
     run: (n, state, from) => {
       const worker = Registry.named<number>(REGISTRY).whereis(state.next % state.size) as RefOf<Worker> | undefined;
       state.next += 1;
-      if (worker === undefined) throw new Error('no worker');
+      // It is being restarted: a job less is no reason for the pool to crash.
+      if (worker === undefined) return reply(Number.NaN, state);
       worker.call('square', n).then(
         (value) => from.reply(value),
         (error: Error) => from.reply(Number.NaN) && console.log(`job ${n}: ${error.message}`),
@@ -126,56 +128,106 @@ class Counter extends GenServer<number, CounterProtocol> {
   });
 }
 
-/** What the program prints at its end. */
-export interface PoolSummary {
+/** What a round of jobs gave. */
+export interface JobsSummary {
   readonly total: number;
   readonly failed: number;
   readonly refused: number;
+}
+
+/** What the program prints at its end. */
+export interface PoolSummary extends JobsSummary {
   readonly restarts: number;
   readonly processesLeft: number;
 }
 
-/** Runs jobs 1 to `jobs` on `size` workers under one supervisor, then stops it. */
-export async function runPool(system: ActorSystem, jobs: number, size: number): Promise<PoolSummary> {
-  const root = await Supervisor.startLink(
+/**
+ * Starts the tree. How many workers there are is known, so they are children from the start: whatever restarts their supervisor
+ * restarts them. Were they added to a DynamicSupervisor from here, it would come back without them.
+ */
+function startRoot(system: ActorSystem, size: number) {
+  const workers = Array.from({ length: size }, (_, id) => Worker.childSpec(`worker-${id}`, [id]));
+  return Supervisor.startLink(
     [
       Registry.childSpec('registry', { name: REGISTRY }),
       Counter.childSpec('counter', []),
-      DynamicSupervisor.childSpec('workers', { maxRestarts: 100 }),
+      Supervisor.childSpec('workers', workers, { strategy: 'one_for_one', maxRestarts: 100 }),
       Breaker.childSpec('breaker', []),
       Pool.childSpec('pool', [size]),
       TaskSupervisor.childSpec('clients'),
     ],
     { strategy: 'rest_for_one', system, name: 'root' },
   );
-  const workers = root.child('workers');
-  for (let id = 0; id < size; id += 1) await workers.startChild(Worker.childSpec(`worker-${id}`, [id]));
-
-  const [pool, breaker, counter] = [root.child('pool'), root.child('breaker'), root.child('counter')];
-  let failed = 0;
-  let refused = 0;
-  const results = root.child('clients').asyncStream(
-    Array.from({ length: jobs }, (_, i) => i + 1),
-    async (n) => {
-      if (!(await breaker.call('event', { type: 'try' }))) return undefined;
-      const value = await pool.call('run', n);
-      breaker.cast('event', { type: Number.isNaN(value) ? 'failed' : 'succeeded' });
-      return value;
-    },
-    { maxConcurrency: 4 },
-  );
-  for await (const result of results) {
-    if (!('ok' in result) || result.ok === undefined) refused += 1;
-    else if (Number.isNaN(result.ok)) failed += 1;
-    else counter.cast('add', result.ok);
-  }
-  const total = await counter.call('total');
-  console.log(formatTree(root.tree()));
-  const restarts = workers.whichChildren().reduce((sum, child) => sum + child.restarts, 0);
-  await root.stop();
-  return { total, failed, refused, restarts, processesLeft: system.processCount };
 }
 
-if (process.argv[1]?.endsWith('otp-pool/main.js')) {
+type Root = Awaited<ReturnType<typeof startRoot>>;
+
+/** The running tree. Its children are asked for in each use: after a restart they are others. */
+export class PoolApp {
+  readonly #root: Root;
+
+  private constructor(root: Root) {
+    this.#root = root;
+  }
+
+  static async start(system: ActorSystem, size: number): Promise<PoolApp> {
+    return new PoolApp(await startRoot(system, size));
+  }
+
+  /** The supervisor of the workers. */
+  get workers(): SupervisorHandle {
+    return this.#root.child('workers');
+  }
+
+  /** How often workers were restarted by the supervisor that they have now. */
+  get restarts(): number {
+    const children = this.#root.child('workers').whichChildren();
+    return children.reduce((sum, { restarts }) => sum + restarts, 0);
+  }
+
+  /** Squares 1 to `jobs`, four at a time. */
+  async run(jobs: number): Promise<JobsSummary> {
+    const root = this.#root;
+    const [pool, breaker, counter] = [root.child('pool'), root.child('breaker'), root.child('counter')];
+    let failed = 0;
+    let refused = 0;
+    const results = root.child('clients').asyncStream(
+      Array.from({ length: jobs }, (_, i) => i + 1),
+      async (n) => {
+        if (!(await breaker.call('event', { type: 'try' }))) return undefined;
+        const value = await pool.call('run', n);
+        breaker.cast('event', { type: Number.isNaN(value) ? 'failed' : 'succeeded' });
+        return value;
+      },
+      { maxConcurrency: 4 },
+    );
+    for await (const result of results) {
+      if (!('ok' in result) || result.ok === undefined) refused += 1;
+      else if (Number.isNaN(result.ok)) failed += 1;
+      else counter.cast('add', result.ok);
+    }
+    return { total: await counter.call('total'), failed, refused };
+  }
+
+  formatTree(): string {
+    return formatTree(this.#root.tree());
+  }
+
+  stop(): Promise<void> {
+    return this.#root.stop();
+  }
+}
+
+/** Runs jobs 1 to `jobs` on `size` workers under one supervisor, then stops it. */
+export async function runPool(system: ActorSystem, jobs: number, size: number): Promise<PoolSummary> {
+  const app = await PoolApp.start(system, size);
+  const summary = await app.run(jobs);
+  console.log(app.formatTree());
+  const { restarts } = app;
+  await app.stop();
+  return { ...summary, restarts, processesLeft: system.processCount };
+}
+
+if (/otp-pool[/\\]main\.[jt]s$/.test(process.argv[1] ?? '')) {
   console.log(await runPool(new ActorSystem(), 20, 3));
 }
