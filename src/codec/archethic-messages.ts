@@ -27,7 +27,6 @@ import {
   GetLastTransactionAddress,
   GetNextAddresses,
   GetTransaction,
-  GetTransactionChain,
   GetTransactionChainLength,
   GetTransactionInputs,
   GetTransactionSummary,
@@ -39,7 +38,6 @@ import {
   Transaction,
   TransactionChainLength,
   TransactionInputList,
-  TransactionList,
   TransactionSummaryList,
   TransactionSummaryMessage,
   UnspentOutputList,
@@ -81,6 +79,7 @@ import {
   Ok,
   Ping,
 } from './archethic-node-messages.ts';
+import { GetTransactionChain, TransactionList } from './archethic-transaction-pages.ts';
 import { MessageCatalog } from './message-catalog.ts';
 
 /** Any message type of Archethic. */

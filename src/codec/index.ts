@@ -35,7 +35,6 @@ export {
   type AddressFields,
   AddressList,
   type DatedAddress,
-  type EmptyTransactionPage,
   FirstTransactionAddress,
   GenesisAddress,
   GetFirstTransactionAddress,
@@ -44,8 +43,6 @@ export {
   GetLastTransactionAddress,
   GetNextAddresses,
   GetTransaction,
-  GetTransactionChain,
-  type GetTransactionChainFields,
   GetTransactionChainLength,
   GetTransactionInputs,
   GetTransactionSummary,
@@ -55,16 +52,12 @@ export {
   NotifyLastTransactionAddress,
   type NotifyLastTransactionAddressFields,
   NotifyPreviousChain,
-  type OpaqueTransactionPage,
-  type PagingState,
   ShardRepair,
   type ShardRepairFields,
   Transaction,
   TransactionChainLength,
   TransactionInputList,
   type TransactionInputListFields,
-  TransactionList,
-  type TransactionListFields,
   TransactionSummaryList,
   TransactionSummaryMessage,
   UnspentOutputList,
@@ -155,6 +148,15 @@ export {
   Ping,
   type SubsetStats,
 } from './archethic-node-messages.ts';
+export {
+  type EmptyTransactionPage,
+  GetTransactionChain,
+  type GetTransactionChainFields,
+  type OpaqueTransactionPage,
+  type PagingState,
+  TransactionList,
+  type TransactionListFields,
+} from './archethic-transaction-pages.ts';
 export { BitReader, DECODED_ITEMS_MAX } from './bit-reader.ts';
 export { BitString } from './bit-string.ts';
 export { BitWriter } from './bit-writer.ts';
