@@ -2,21 +2,15 @@
  * The loop of a GenServer: takes a message, runs the callback, applies what it returned; `gen_server.erl loop/7`.
  *
  * Synchronous callbacks run through without a promise; only a thenable is awaited, and then the mailbox of this process
- * waits, and of no other. What is rare (debugging, timeouts, hibernation, timing) stands behind one test of flag bits.
+ * waits, and of no other. What is rare (debugging, timeouts, hibernation, timing) stands behind one test of flag bits; what
+ * happens when nothing comes is in `idle-process.ts`.
  */
 import { describeReason } from '../base/errors.ts';
-import { CallableProcess } from './callable-process.ts';
 import { ActorError } from './errors.ts';
 import { type ExitReason, formatExitReason } from './exit-reason.ts';
+import { IdleProcess } from './idle-process.ts';
 import { Flag, type ProcessHost } from './mailbox.ts';
-import {
-  type CastMessage,
-  continueMessage,
-  describeMessage,
-  infoMessage,
-  type Message,
-  MessageKind,
-} from './message.ts';
+import { type CastMessage, continueMessage, describeMessage, type Message, MessageKind } from './message.ts';
 import type { Process } from './process.ts';
 import type { DebugEvent } from './process-extras.ts';
 import { reportLongHandler, reportTermination } from './reports.ts';
@@ -49,7 +43,7 @@ const DEBUGGED = Flag.debugged;
 const INHERITED = Object.prototype as unknown as Readonly<Record<string, CallHandler | CastHandler | undefined>>;
 
 /** @internal */
-export class GenServerProcess extends CallableProcess {
+export class GenServerProcess extends IdleProcess {
   module: ServerModule;
   state: unknown;
   private castTag: string | undefined;
@@ -153,25 +147,6 @@ export class GenServerProcess extends CallableProcess {
     if (isSystem && hadIdleTimer && this.isAlive) this.armIdle(extras?.idleTimeoutMs ?? 0, extras?.idleMessage);
     else if (!wasResting || !isSystem) this.rest();
     return pending;
-  }
-
-  /** With `hibernateAfterMs`: rests when nothing comes for that long and no other timeout runs. */
-  private rest(): undefined {
-    if ((this.flags & (Flag.hibernatesAfter | Flag.idleTimer | Flag.dead)) !== Flag.hibernatesAfter) return;
-    const extras = this.more();
-    this.flags |= Flag.idleTimer;
-    extras.idleMessage = REST;
-    extras.idleTimeoutMs = extras.hibernateAfterMs;
-    extras.idleTimer = this.host.timers.add(extras.hibernateAfterMs, () => {
-      this.flags &= ~Flag.idleTimer;
-      if (this.mailboxLength === 0 && !this.isBusy) this.hibernate();
-    });
-  }
-
-  /** Gives back what an idle process does not need; `proc_lib(3) hibernate/3`. */
-  private hibernate(): void {
-    this.flags |= Flag.hibernating;
-    if (this.mailbox?.length === 0) this.mailbox = undefined;
   }
 
   // Casts and calls that are answered at once end in these two; all else is one function further. They are small so that
@@ -337,29 +312,6 @@ export class GenServerProcess extends CallableProcess {
     }
   }
 
-  private armIdle(timeoutMs: number, message: unknown): void {
-    if (timeoutMs === Number.POSITIVE_INFINITY || !this.isAlive) return;
-    if (message === REST) {
-      this.rest();
-      return;
-    }
-    if (timeoutMs === 0) {
-      // As the receive of gen_server: at once, unless something waits already.
-      if (this.mailboxLength === 0) this.deliver(infoMessage(message ?? { type: 'timeout' }));
-      return;
-    }
-    const extras = this.more();
-    extras.idleTimer?.cancel();
-    extras.idleTimeoutMs = timeoutMs;
-    extras.idleMessage = message;
-    this.flags |= Flag.idleTimer;
-    extras.idleTimer = this.host.timers.add(timeoutMs, () => {
-      this.flags &= ~Flag.idleTimer;
-      // A message that came first decides anew, even if it has not been handled yet.
-      if (this.mailboxLength === 0) this.deliver(infoMessage(message ?? { type: 'timeout' }));
-    });
-  }
-
   /** Runs `terminate`, says the last words and ends; `answer` is sent between the two. */
   terminate(reason: ExitReason, last?: Message, answer?: () => void): PromiseLike<void> | undefined {
     if (this.isTerminating || !this.isAlive) return undefined;
@@ -394,7 +346,6 @@ export class GenServerProcess extends CallableProcess {
   }
 
   override announceEnd(reason: ExitReason): void {
-    this.extras?.idleTimer?.cancel();
     super.announceEnd(reason);
     this.state = undefined;
   }
@@ -430,9 +381,6 @@ export class GenServerProcess extends CallableProcess {
     return new ActorError('BAD_RETURN_VALUE', text, { reason: value });
   }
 }
-
-/** Marks the idle timer of `hibernateAfterMs`. */
-const REST: unique symbol = Symbol('rest');
 
 function isAbandoned(request: Request): boolean {
   return request.isSettled || request.caller?.isAlive === false;
