@@ -15,6 +15,7 @@ import { NetError } from './errors.ts';
 import { FlowRate } from './flow-rate.ts';
 import type { MConnectionSettings } from './mconnection-options.ts';
 import { PacketSlab, TURN_BYTES_MAX, TURN_BYTES_MIN, TURN_BYTES_SHARED_MAX } from './mconnection-slab.ts';
+import { type SenderStats, senderStats } from './mconnection-status.ts';
 import { PacketScheduler } from './packet-scheduler.ts';
 import { StallWatch } from './stall-watch.ts';
 import type { ByteStream } from './transport.ts';
@@ -35,18 +36,6 @@ const CONTROL_PACKET_BYTES = 3; // length, tag, length 0
 const TAG_PING = 0x0a;
 const TAG_PONG = 0x12;
 
-/** Counters of the sender. @internal */
-export interface SenderStats {
-  pingsSent: number;
-  pongsSent: number;
-  pongsUnasked: number;
-  rttMsLast: number | undefined;
-  windowWaits: number;
-  eofWaits: number;
-  rateWaits: number;
-  drainWaits: number;
-}
-
 /** What the sender needs of its connection. @internal */
 export interface SenderOwner {
   /** A channel may have room for callers that wait. */
@@ -64,16 +53,7 @@ export class MConnectionSender {
   readonly window: BulkWindow;
   readonly pace: BulkPace;
   readonly rate: FlowRate;
-  readonly stats: SenderStats = {
-    pingsSent: 0,
-    pongsSent: 0,
-    pongsUnasked: 0,
-    rttMsLast: undefined,
-    windowWaits: 0,
-    eofWaits: 0,
-    rateWaits: 0,
-    drainWaits: 0,
-  };
+  readonly stats: SenderStats = senderStats();
   readonly #stream: ByteStream;
   readonly #clock: Clock;
   readonly #channels: readonly ChannelSender[];

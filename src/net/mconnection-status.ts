@@ -93,3 +93,29 @@ export function channelStatus(sender: ChannelSender, receiver: ChannelReceiver):
     recvPauses: receiver.stats.pauses,
   };
 }
+
+/** Counters of the way out. @internal */
+export interface SenderStats {
+  pingsSent: number;
+  pongsSent: number;
+  pongsUnasked: number;
+  rttMsLast: number | undefined;
+  windowWaits: number;
+  eofWaits: number;
+  rateWaits: number;
+  drainWaits: number;
+}
+
+/** The counters of a way out on which nothing has gone. @internal */
+export function senderStats(): SenderStats {
+  return {
+    pingsSent: 0,
+    pongsSent: 0,
+    pongsUnasked: 0,
+    rttMsLast: undefined,
+    windowWaits: 0,
+    eofWaits: 0,
+    rateWaits: 0,
+    drainWaits: 0,
+  };
+}

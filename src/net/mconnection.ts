@@ -9,29 +9,26 @@
  * peers and reactors are above it.
  */
 import type { Clock } from '../base/clock.ts';
-import { DeadlineQueue } from '../base/deadline-queue.ts';
-import { checkInteger, describeReason } from '../base/errors.ts';
+import { describeReason } from '../base/errors.ts';
 import { type ChannelDescriptor, parseChannelDescriptors } from './channel-descriptor.ts';
 import { ChannelReceiver } from './channel-receiver.ts';
-import { ChannelSender, type SendResult, type SendWaiter } from './channel-sender.ts';
+import { ChannelSender, type SendResult } from './channel-sender.ts';
 import { NetError } from './errors.ts';
 import {
   type MConnectionOptions,
   type MConnectionSettings,
   parseMConnectionOptions,
   RECV_DRAIN_MS_MAX,
-  SEND_TIMEOUT_MS_DEFAULT,
-  SEND_TIMEOUT_MS_MAX,
   type SendOptions,
 } from './mconnection-options.ts';
 import { MConnectionReceiver } from './mconnection-receiver.ts';
 import { MConnectionSender } from './mconnection-sender.ts';
 import { channelStatus, type MConnectionStatus } from './mconnection-status.ts';
 import { PingLiveness } from './ping-liveness.ts';
+import { SendWaiters } from './send-waiters.ts';
 import type { ByteStream } from './transport.ts';
 
 const QUEUED: Promise<SendResult> = Promise.resolve('queued');
-const FULL: Promise<SendResult> = Promise.resolve('full');
 const CLOSED: Promise<SendResult> = Promise.resolve('closed');
 
 /** One multiplexed connection. It opens the stream and owns it from then on. */
@@ -47,7 +44,7 @@ export class MConnection {
   readonly #sender: MConnectionSender;
   readonly #receiver: MConnectionReceiver;
   readonly #liveness: PingLiveness;
-  readonly #deadlines: DeadlineQueue<SendWaiter>;
+  readonly #waiters: SendWaiters;
   readonly #closedWaiters: (() => void)[] = [];
   #state: MConnectionStatus['state'] = 'new';
   #isFlushing = false;
@@ -67,6 +64,7 @@ export class MConnection {
     this.#settings = settings;
     this.#clock = settings.clock;
     this.remoteAddress = stream.remoteAddress;
+    this.#waiters = new SendWaiters(settings.clock, stream.remoteAddress);
     this.#senders = descriptors.map((descriptor) => new ChannelSender(descriptor, settings.packetPayloadBytesMax));
     for (const sender of this.#senders) this.#sendersById[sender.id] = sender;
     this.#receivers = descriptors.map(
@@ -88,7 +86,7 @@ export class MConnection {
       onDead: () => this.#fail(this.#receiver.noPong(settings.pongTimeoutMs)),
     });
     this.#sender = new MConnectionSender(stream, this.#senders, settings, {
-      onRoom: (channel) => this.#admit(channel),
+      onRoom: (channel) => this.#waiters.admit(channel),
       onPingSent: (nowMs) => this.#liveness.pingSent(nowMs),
       onStall: (reason) => this.#fail(reason),
       onFinished: () => {
@@ -103,7 +101,6 @@ export class MConnection {
       onMessagePacket: (nowMs) => this.#sender.window.replyReceived(nowMs),
       onFault: (reason) => this.#fail(reason),
     });
-    this.#deadlines = new DeadlineQueue(settings.clock, (waiter) => this.#settle(waiter, 'timeout'));
   }
 
   /** From now on that channel takes messages of that many bytes at most, and never over its `recvMessageCapacity`. @internal */
@@ -146,7 +143,7 @@ export class MConnection {
     let channel: ChannelSender;
     try {
       channel = this.#channelFor(channelId, bytes);
-      if (options?.signal?.aborted === true) throw this.#aborted(channelId);
+      if (options?.signal?.aborted === true) throw this.#waiters.aborted(channelId);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -156,7 +153,7 @@ export class MConnection {
       this.#sender.queued();
       return QUEUED;
     }
-    return this.#waitForRoom(channel, bytes, options ?? {});
+    return this.#waiters.wait(channel, bytes, options ?? {});
   }
 
   /**
@@ -230,7 +227,7 @@ export class MConnection {
     this.#state = 'closing';
     this.#isFlushing = true;
     this.#stopReceiving();
-    this.#settleWaiters();
+    this.#waiters.close(this.#senders);
     this.#stream.resume();
     this.#sender.finish();
     return closed;
@@ -272,72 +269,6 @@ export class MConnection {
     return channel;
   }
 
-  #aborted(channelId: number): NetError {
-    return new NetError('ABORTED', `send on channel ${channelId} to ${this.remoteAddress} was aborted`);
-  }
-
-  #waitForRoom(channel: ChannelSender, bytes: Uint8Array, options: SendOptions): Promise<SendResult> {
-    const { signal } = options;
-    const timeoutMs = options.timeoutMs ?? SEND_TIMEOUT_MS_DEFAULT;
-    return new Promise((resolve, reject) => {
-      checkInteger('timeoutMs', timeoutMs, 0, SEND_TIMEOUT_MS_MAX);
-      const waiter: SendWaiter = {
-        channel,
-        bytes,
-        timeoutMs,
-        deadlineMs: 0,
-        isSettled: false,
-        settle: (result) => {
-          signal?.removeEventListener('abort', onAbort);
-          resolve(result);
-        },
-      };
-      const onAbort = (): void => {
-        if (waiter.isSettled) return;
-        waiter.isSettled = true;
-        this.#deadlines.release(waiter);
-        channel.unwait();
-        reject(this.#aborted(channel.id));
-      };
-      if (!channel.wait(waiter)) {
-        channel.stats.refusals += 1;
-        resolve(FULL);
-        return;
-      }
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#deadlines.add(waiter);
-    });
-  }
-
-  /** Lets callers in as far as there is room, in the order in which they came. */
-  #admit(channel: ChannelSender): void {
-    while (!channel.isFull) {
-      const waiter = channel.nextWaiter();
-      if (waiter === undefined) return;
-      channel.push(waiter.bytes);
-      waiter.isSettled = true;
-      this.#deadlines.release(waiter);
-      waiter.settle('queued');
-    }
-  }
-
-  #settle(waiter: SendWaiter, result: SendResult): void {
-    waiter.isSettled = true;
-    waiter.channel.unwait();
-    if (result === 'timeout') waiter.channel.stats.refusals += 1;
-    waiter.settle(result);
-  }
-
-  #settleWaiters(): void {
-    for (const channel of this.#senders) {
-      for (let waiter = channel.nextWaiter(); waiter !== undefined; waiter = channel.nextWaiter()) {
-        waiter.isSettled = true;
-        this.#deadlines.release(waiter);
-        waiter.settle('closed');
-      }
-    }
-  }
-
   #pongReceived(): boolean {
     const wasAsked = this.#sender.pongReceived(this.#clock.monotonicMs());
     if (wasAsked) this.#liveness.pongReceived();
@@ -374,7 +305,7 @@ export class MConnection {
     this.#liveness.stop();
     this.#receiver.stop();
     this.#sender.stop();
-    this.#settleWaiters();
+    this.#waiters.close(this.#senders);
     this.#drainTimer = this.#clock.setTimer(() => this.stop(), RECV_DRAIN_MS_MAX);
     this.#checkDrained();
   }
@@ -411,7 +342,7 @@ export class MConnection {
     this.#state = 'closing';
     this.#stopReceiving();
     this.#sender.stop();
-    this.#settleWaiters();
+    this.#waiters.close(this.#senders);
     if (this.#drainTimer !== undefined) this.#clock.clearTimer(this.#drainTimer);
     this.#drainTimer = undefined;
   }
