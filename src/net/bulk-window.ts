@@ -23,7 +23,7 @@ export const SEND_PINGS_PER_SECOND_MAX_DEFAULT = 5_000;
 /** Un-ponged bytes by which messages of one packet may go over a closed window: 64 KiB. */
 export const SMALL_BYTES_OVER_WINDOW_MAX = 65_536;
 
-/** Pings that may follow each other at once before their rate counts. */
+/** Pings that may follow each other at once before their rate counts, at most; and no more than those of a second. */
 const PING_BURST = 32;
 
 /** Time without a small message after which the link counts as bulk only, in ms. */
@@ -45,15 +45,20 @@ const PINGS_PER_SMALL_WINDOW = 2;
 /** Round trips longer than the shortest by this, in ms, are late: the peer sleeps in a limiter or a handler. */
 export const LATE_MS = 30;
 
-/** Excess over the shortest round trip from which the peer's handlers count as slow, in ms. */
+/** Excess over the shortest round trip from which a pong is late for {@link WindowGain}, and time of a slow handler, in ms. */
 const SLOW_MS = 4;
 
-/** What is left of the highest rate of late with each ping. */
-const PEAK_FADE = 0.99;
+/** Time for which the round trip of a ping behind no end of a message is believed, in ms; then the shortest one stands for it. */
+const PLAIN_MS_MAX = 2_000;
 
-/** Ends of bulk messages un-ponged at a time: beside a fast peer, and beside a slow one. */
-const EOFS_FAST = 8;
-const EOFS_SLOW = 1;
+/** Messages of one packet that a ping may have before it and still count as one behind no end. */
+const PLAIN_SMALL_MAX = 8;
+
+/** What the peer's handlers may have before them in bulk, in ms, while small messages share the link; else it is the above. */
+const SHARED_HANDLING_MS = 4;
+
+/** Ends of bulk messages un-ponged at a time at most, while small messages share the link. */
+const EOFS_SHARED_MAX = 32;
 
 /** Bytes received during a round trip from which the peer counts as sending bulk itself. */
 const INBOUND_BULK_BYTES = 16_384;
@@ -104,12 +109,13 @@ export class BulkWindow {
   #isEofPing = false;
   #plainRttMs: number | undefined;
   #eofRttMs: number | undefined;
+  #isGateNarrow = false;
+  #plainAtMs = Number.NEGATIVE_INFINITY;
+  #smallUnpinged = 0;
+  #smallInPing = 0;
   #eofsInPing = 0;
   #eofsPerPing = 1;
   #bytesPerMs = 0;
-  #peakBytesPerMs = 1;
-  #bytesPerEof = 0;
-  #bytesAtEofPing = 0;
   #inboundBoostBytes = 0;
   #receivedBytes = 0;
   #receivedBytesAtPing = 0;
@@ -117,12 +123,15 @@ export class BulkWindow {
   readonly #gain = new WindowGain();
   #isBlocked = false;
   #isPingChosen = false;
-  #pingTokens = PING_BURST;
+  readonly #pingBurst: number;
+  #pingTokens: number;
   #pingTokensMs: number;
 
   constructor(options: BulkWindowOptions) {
     this.#options = options;
     this.#smallMs = Number.NEGATIVE_INFINITY;
+    this.#pingBurst = Math.max(1, Math.min(PING_BURST, options.pingsPerSecondMax));
+    this.#pingTokens = this.#pingBurst;
     this.#pingTokensMs = options.nowMs;
   }
 
@@ -154,7 +163,7 @@ export class BulkWindow {
     const base = this.isShared(nowMs) ? windowBytes : quietBytes;
     // A long way holds many bytes without any queue: 1.25 of what fills it, so that the rate can still grow.
     const wayBytes =
-      this.#minRttMs >= LONG_WAY_MS && this.#bytesPerMs > 0 ? this.#bytesPerMs * this.#minRttMs * 1.25 : 0;
+      this.#minRttMs >= LONG_WAY_MS && Number.isFinite(this.#minRttMs) ? this.#bytesPerMs * this.#minRttMs * 1.25 : 0;
     const wanted = (base + wayBytes) * this.#gain.gain + this.#inboundBoostBytes;
     return Math.max(windowBytes, Math.min(windowBytesMax, wanted));
   }
@@ -162,37 +171,57 @@ export class BulkWindow {
   /** True while an end of a bulk message must wait for the pong behind an earlier one. */
   isEofHeld(nowMs: number): boolean {
     if (!this.#options.isEofGated || this.#options.windowBytes === 0) return false;
-    let eofs = EOFS_SLOW;
-    if (!this.#isHandlerSlow) {
-      // Beside nothing but bulk the window is enough: a gate that counts messages would narrow it again.
-      if (!this.isShared(nowMs)) return false;
-      eofs = EOFS_FAST;
-    }
-    return this.#eofsSent - this.#eofsPonged >= eofs * this.#gain.gain;
+    const eofs = this.#eofsAllowed(this.isShared(nowMs)) * this.#gain.gain;
+    this.#isGateNarrow = eofs < EOFS_SHARED_MAX;
+    return this.#eofsSent - this.#eofsPonged >= eofs;
+  }
+
+  /** As many as the peer's handlers need the time for that a small message may find before it; 1 while it is not known. */
+  #eofsAllowed(isShared: boolean): number {
+    const eofsMax = isShared ? EOFS_SHARED_MAX : Number.POSITIVE_INFINITY;
+    if (!this.#isLateBehindEnds) return eofsMax;
+    const handlingMs = isShared ? SHARED_HANDLING_MS : QUIET_WINDOW_MS;
+    return Math.max(1, Math.min(eofsMax, Math.floor(handlingMs / this.#handlerMs)));
+  }
+
+  /** What the peer's handler takes for a message, or, where that is less, the message's own way; Infinity at first. */
+  get #handlerMs(): number {
+    if (this.#eofRttMs === undefined || !this.#isPlainKnown) return Number.POSITIVE_INFINITY;
+    return (this.#eofRttMs - this.#plainMs) / Math.max(1, this.#eofsPerPing);
+  }
+
+  get #isHandlerSlow(): boolean {
+    return this.#isLateBehindEnds && this.#handlerMs > SLOW_MS;
   }
 
   /**
-   * Late behind ends of messages, by so much for each of them, and only there: that is the peer's handler. Late everywhere
-   * is the way to it, or a busy machine, and holding ends back would only make that worse. Before anything is known,
-   * handlers count as slow.
+   * Late behind ends of messages, and only there: that is the peer's handler, or a long message itself. Late everywhere is
+   * the way to it, or a busy machine, and holding ends back would only make that worse. True before anything is known.
    */
-  get #isHandlerSlow(): boolean {
-    if (this.#eofRttMs === undefined || this.#plainRttMs === undefined) return true;
-    const handlerMs = (this.#eofRttMs - this.#plainRttMs) / Math.max(1, this.#eofsPerPing);
-    // Where a message is long, its own way makes a ping behind its end later than one in front of it.
-    const wayMs = this.#bytesPerEof / this.#peakBytesPerMs;
-    return handlerMs > SLOW_MS && handlerMs > this.#plainRttMs && handlerMs > wayMs / 2;
+  get #isLateBehindEnds(): boolean {
+    if (this.#eofRttMs === undefined || !this.#isPlainKnown) return true;
+    return this.#eofRttMs > 2 * this.#plainMs;
+  }
+
+  /** Round trip of a ping behind no end, in ms. */
+  get #plainMs(): number {
+    return this.#plainRttMs ?? this.#minRttMs;
+  }
+
+  get #isPlainKnown(): boolean {
+    return this.#plainRttMs !== undefined || Number.isFinite(this.#plainAtMs);
   }
 
   /** Whether a ping before an end of a bulk message would tell what one behind it is to be compared with. */
   get wantsPlainPing(): boolean {
-    return this.#options.isEofGated && this.#options.windowBytes > 0 && !this.#isPingOut && this.#isHandlerSlow;
+    return this.#isGateNarrow && !this.#isPingOut;
   }
 
   /** Counts a packet that was written. */
   packetSent(wireBytes: number, isWhole: boolean, isEof: boolean): void {
     this.#sentBytes += wireBytes;
-    if (!isWhole) this.#bulkBytesUnpinged += wireBytes;
+    if (isWhole) this.#smallUnpinged += 1;
+    else this.#bulkBytesUnpinged += wireBytes;
     if (!isEof) return;
     this.#hasMessageUnpinged = true;
     if (!isWhole) this.#eofsSent += 1;
@@ -229,7 +258,7 @@ export class BulkWindow {
   /** True when the rate of pings allows one more now. */
   mayPing(nowMs: number): boolean {
     const perMs = this.#options.pingsPerSecondMax / 1000;
-    this.#pingTokens = Math.min(PING_BURST, this.#pingTokens + (nowMs - this.#pingTokensMs) * perMs);
+    this.#pingTokens = Math.min(this.#pingBurst, this.#pingTokens + (nowMs - this.#pingTokensMs) * perMs);
     this.#pingTokensMs = nowMs;
     return this.#pingTokens >= 1;
   }
@@ -245,7 +274,6 @@ export class BulkWindow {
     if (elapsedMs > 0) {
       const rate = (this.#sentBytes - this.#pingedBytes) / elapsedMs;
       this.#bytesPerMs += (rate - this.#bytesPerMs) / 4;
-      this.#peakBytesPerMs = Math.max(1, this.#bytesPerMs, this.#peakBytesPerMs * PEAK_FADE);
     }
     this.#isPingOut = true;
     this.#pingSentMs = nowMs;
@@ -253,12 +281,9 @@ export class BulkWindow {
     this.#bulkBytesUnpinged = 0;
     this.#isEofPing = this.#eofsSent > this.#eofsPinged;
     this.#eofsInPing = this.#eofsSent - this.#eofsPonged;
-    if (this.#isEofPing) {
-      const bytes = (this.#sentBytes - this.#bytesAtEofPing) / (this.#eofsSent - this.#eofsPinged);
-      this.#bytesPerEof = average(this.#bytesPerEof, bytes);
-      this.#bytesAtEofPing = this.#sentBytes;
-    }
     this.#eofsPinged = this.#eofsSent;
+    this.#smallInPing = this.#smallUnpinged;
+    this.#smallUnpinged = 0;
     this.#isPingChosen = false;
     this.#replyFlush.pingSent();
     this.#receivedBytesAtPing = this.#receivedBytes;
@@ -285,7 +310,11 @@ export class BulkWindow {
     if (this.#isEofPing) {
       this.#eofRttMs = average(this.#eofRttMs, rttMs);
       this.#eofsPerPing = average(this.#eofsPerPing, this.#eofsInPing);
-    } else this.#plainRttMs = average(this.#plainRttMs, rttMs);
+      if (nowMs - this.#plainAtMs > PLAIN_MS_MAX) this.#plainRttMs = undefined;
+    } else if (this.#smallInPing <= PLAIN_SMALL_MAX) {
+      this.#plainRttMs = average(this.#plainRttMs, rttMs);
+      this.#plainAtMs = nowMs;
+    } else if (nowMs - this.#plainAtMs > PLAIN_MS_MAX) this.#plainRttMs = undefined;
     const pongedBytes = this.#pingedBytes - this.#pongedBytes;
     this.#pongedBytes = this.#pingedBytes;
     this.#eofsPonged = this.#eofsPinged;

@@ -41,6 +41,10 @@ export class ChannelSender {
   /** Longest packet of this channel on the wire, its length included. */
   readonly packetBytesMax: number;
   readonly stats: ChannelSenderStats = { messagesSent: 0, bytesSent: 0, packetsSent: 0, refusals: 0 };
+  /** True while the queue has not been empty for a while: then its messages of one packet are bulk as well. */
+  isBacklogged = false;
+  /** Since when there has always been something to send, in ms; set and read by the sender. */
+  pendingSinceMs: number | undefined;
   /** Wire bytes of late, decayed by the scheduler. */
   recentlySent = 0;
   readonly #dataBytesMax: number;
@@ -95,6 +99,15 @@ export class ChannelSender {
   get isNextEof(): boolean {
     const message = this.#sending ?? this.#queue.peek();
     return message !== undefined && message.length - this.#offset <= this.#eofDataBytesMax;
+  }
+
+  /** Bytes of the next packet on the wire, its length included; 0 when there is none. */
+  get nextPacketBytes(): number {
+    const message = this.#sending ?? this.#queue.peek();
+    if (message === undefined) return 0;
+    const restBytes = message.length - this.#offset;
+    if (restBytes <= this.#eofDataBytesMax) return packetMsgBytes(this.id, true, restBytes);
+    return packetMsgBytes(this.id, false, Math.min(this.#dataBytesMax, Math.max(1, restBytes - 1)));
   }
 
   /** Queues a message; the caller has checked `isFull`. */

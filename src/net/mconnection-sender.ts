@@ -29,6 +29,9 @@ export const PONGS_OWED_MAX = 1024;
 /** Bulk that waits for a rate goes on when this much may go, as time at that rate, in ms. */
 const RATE_QUANTUM_MS = 2;
 
+/** Time for which a channel has always had something to send after which its messages of one packet are bulk, in ms. */
+const BACKLOG_MS = 20;
+
 /** A turn of bulk that took longer than this, in ms, is followed by shorter ones; one of less than half by longer ones. */
 const TURN_MS = 2;
 
@@ -220,13 +223,13 @@ export class MConnectionSender {
     let isControlDone = false;
     let isMore = false;
     for (;;) {
-      if (messageBytes > 0 && messageBytes + this.#packetBytesMax > turnBytes) {
+      const channel = this.#scheduler.pick(this.#isEligible);
+      if (channel === undefined) break;
+      if (messageBytes > 0 && messageBytes + channel.nextPacketBytes > turnBytes) {
         isMore = true;
         break;
       }
-      const channel = this.#scheduler.pick(this.#isEligible);
-      if (channel === undefined) break;
-      const isWhole = channel.isNextWhole;
+      const isWhole = isSmall(channel);
       if (isWhole) hasSmall = true;
       else if (!isControlDone) {
         // Before the bulk of this turn: what the peer does with it comes later than what it does with the control packets.
@@ -274,7 +277,7 @@ export class MConnectionSender {
   }
 
   readonly #isEligible = (channel: ChannelSender): boolean => {
-    if (channel.isNextWhole) {
+    if (isSmall(channel)) {
       if (!this.#hasSmallRoom) this.#isDrainWait = true;
       else if (this.#creditRoom <= 0) this.#isRateWait = true;
       else if (this.#windowRoom <= -SMALL_BYTES_OVER_WINDOW_MAX) this.#isWindowWait = true;
@@ -292,7 +295,7 @@ export class MConnectionSender {
 
   #writePacket(channel: ChannelSender, isWhole: boolean, nowMs: number): number {
     const isEof = isWhole || channel.isNextEof;
-    this.#slab.reserve(channel.packetBytesMax);
+    this.#slab.reserve(channel.nextPacketBytes);
     const wireBytes = channel.writeNext(this.#slab.bytes, this.#slab.end);
     this.#slab.end += wireBytes;
     this.#windowRoom -= wireBytes;
@@ -300,7 +303,10 @@ export class MConnectionSender {
     this.#creditRoom -= wireBytes;
     this.window.packetSent(wireBytes, isWhole, isEof);
     if (isEof && !isWhole && !this.#isFinishing) this.#isEofHeld = this.window.isEofHeld(nowMs);
-    if (channel.waiterCount > 0 && !channel.isFull) this.#owner.onRoom(channel);
+    if (channel.waiterCount > 0 && !channel.isFull) {
+      channel.isBacklogged = true;
+      this.#owner.onRoom(channel);
+    }
     return wireBytes;
   }
 
@@ -351,6 +357,7 @@ export class MConnectionSender {
 
   #closeTurn(nowMs: number, isMore: boolean): void {
     const { stats } = this;
+    for (const channel of this.#channels) noteBacklog(channel, nowMs);
     if (this.#isWindowWait) stats.windowWaits += 1;
     if (this.#isEofWait) stats.eofWaits += 1;
     if (this.#isDrainWait) stats.drainWaits += 1;
@@ -395,4 +402,17 @@ export class MConnectionSender {
     if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
     this.#timer = undefined;
   }
+}
+
+/** A message of one packet that waits for neither window nor gate, unless more of them come than go. */
+function isSmall(channel: ChannelSender): boolean {
+  return channel.isNextWhole && !channel.isBacklogged;
+}
+
+function noteBacklog(channel: ChannelSender, nowMs: number): void {
+  if (!channel.isPending) {
+    channel.isBacklogged = false;
+    channel.pendingSinceMs = undefined;
+  } else if (channel.pendingSinceMs === undefined) channel.pendingSinceMs = nowMs;
+  else if (nowMs - channel.pendingSinceMs > BACKLOG_MS) channel.isBacklogged = true;
 }

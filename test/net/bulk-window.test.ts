@@ -112,7 +112,7 @@ describe('BulkWindow', () => {
     expect(window.isEofHeld(nowMs)).toBe(true);
   });
 
-  it('lets eight ends through at a fast peer beside small messages, and any number beside nothing but bulk', () => {
+  it('lets 32 ends through at a fast peer beside small messages, and any number beside nothing but bulk', () => {
     const window = bulkWindow();
     for (let nowMs = 0; nowMs < 2; nowMs += 1) {
       window.packetSent(1000, false, nowMs === 1);
@@ -120,7 +120,7 @@ describe('BulkWindow', () => {
       window.pongReceived(nowMs);
     }
     window.messagesSent(true, 2);
-    for (let i = 1; i <= 8; i += 1) {
+    for (let i = 1; i <= 32; i += 1) {
       expect(window.isEofHeld(2)).toBe(false);
       window.packetSent(1000, false, true);
     }
@@ -179,6 +179,81 @@ describe('BulkWindow', () => {
       expect(window.isEofHeld(nowMs)).toBe(held);
     },
   );
+
+  it('lets as many ends through as a handler takes 20 ms for beside nothing but bulk, and 4 ms beside small messages', () => {
+    const window = bulkWindow();
+    let nowMs = 0;
+    const ping = (delayMs: number): void => {
+      window.pingSent(nowMs);
+      nowMs += delayMs;
+      window.pongReceived(nowMs);
+    };
+    const ends = (): number => {
+      let count = 0;
+      for (; !window.isEofHeld(nowMs); count += 1) window.packetSent(10, false, true);
+      return count;
+    };
+    window.packetSent(10, false, false);
+    ping(1);
+    for (let i = 0; i < 30; i += 1) {
+      window.packetSent(10, false, true);
+      ping(1 + 2);
+      window.packetSent(10, false, false);
+      ping(1);
+    }
+    expect(ends()).toBe(10);
+    ping(1 + 20);
+    window.messagesSent(true, nowMs);
+    expect(ends()).toBe(2);
+  });
+
+  it('does not believe a ping in front of an end for longer than 2 s, nor one behind many small messages', () => {
+    const window = bulkWindow();
+    let nowMs = 0;
+    const ping = (delayMs: number): void => {
+      window.pingSent(nowMs);
+      nowMs += delayMs;
+      window.pongReceived(nowMs);
+    };
+    window.packetSent(10, false, false);
+    ping(1);
+    // Behind 200 messages with slow handlers of their own: no measure of the way.
+    for (let i = 0; i < 200; i += 1) window.packetSent(10, true, true);
+    ping(4000);
+    for (let i = 0; i < 10; i += 1) {
+      window.packetSent(10, false, true);
+      ping(21);
+    }
+    window.packetSent(10, false, true);
+    expect(window.isEofHeld(nowMs)).toBe(true);
+  });
+
+  it('is its own size, not more, until the first pong tells how long the way is', () => {
+    const window = bulkWindow();
+    window.messagesSent(true, 0);
+    window.packetSent(30_000, false, false);
+    window.pingSent(10);
+    expect(window.windowBytes(10)).toBe(64 * KIB);
+    expect(window.windowBytes(5_000)).toBe(512 * KIB);
+  });
+
+  it('allows no more pings at once than a second has', () => {
+    const window = new BulkWindow({
+      windowBytes: 64 * KIB,
+      windowBytesMax: 4096 * KIB,
+      isEofGated: true,
+      isPingBehindMessages: true,
+      pingsPerSecondMax: 2,
+      nowMs: 0,
+    });
+    const may = [0, 1, 2].map(() => {
+      const isAllowed = window.mayPing(0);
+      if (isAllowed) window.pingSent(0);
+      return isAllowed;
+    });
+    expect(may).toEqual([true, true, false]);
+    expect(window.mayPing(500)).toBe(true);
+  });
 
   it('does not take a busy machine, late everywhere, for a slow handler', () => {
     const window = bulkWindow();

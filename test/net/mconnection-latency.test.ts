@@ -108,6 +108,33 @@ describe('the window', () => {
     expect(median(await probes(r, 40, 37))).toBeLessThanOrEqual(21);
   });
 
+  it.each([
+    [1000, 20],
+    [1000, 5],
+    [2000, 3],
+    [8192, 10],
+  ])('does so whatever the size of what comes without end: %i bytes, handled in %i ms', async (size, handlerMs) => {
+    const r = await rig({ handlerMs });
+    r.saturate(size);
+    await r.clock.advance(5000);
+    expect(await r.probe()).toBeLessThanOrEqual(Math.max(20, handlerMs) + 2);
+    expect(median(await probes(r, 40, 37))).toBeLessThanOrEqual(handlerMs + 5);
+  });
+
+  it('takes messages of one packet for small ones again once there is no backlog of them', async () => {
+    const r = await rig({ handlerMs: 2 });
+    for (let i = 0; i < 4; i += 1) r.mconnection.trySend(BULK, new Uint8Array(1000));
+    const waits: Promise<unknown>[] = [];
+    for (let i = 0; i < 100; i += 1) waits.push(r.mconnection.send(BULK, new Uint8Array(1000)));
+    await r.clock.advance(3000);
+    await Promise.all(waits);
+    const { eofWaits } = r.mconnection.status();
+    expect(eofWaits).toBeGreaterThan(0);
+    for (let i = 0; i < 4; i += 1) r.mconnection.trySend(BULK, new Uint8Array(1000));
+    await r.clock.advance(0);
+    expect(r.mconnection.status().eofWaits).toBe(eofWaits);
+  });
+
   it('costs the bulk of a slow peer nothing much', async () => {
     const r = await rig({ handlerMs: 20 });
     r.saturate();
