@@ -26,7 +26,7 @@ const ENTRIES: readonly Entry[] = [
   {
     name: 'GenServer, Supervisor, Registry',
     code: `export { GenServer, Registry } from '${ACTORS}'; export { Supervisor } from '${SUPERVISOR}';`,
-    ownGzipBytesMax: 17_300,
+    ownGzipBytesMax: 17_400,
   },
   { name: 'GenServer', code: `export { GenServer } from '${ACTORS}';`, ownGzipBytesMax: 12_500 },
 ];

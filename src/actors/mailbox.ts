@@ -9,7 +9,7 @@ import { RingQueue } from '../base/ring-queue.ts';
 import type { Telemetry } from '../base/telemetry.ts';
 import type { ExitReason } from './exit-reason.ts';
 import { type Message, MessageKind } from './message.ts';
-import type { Pid } from './pid.ts';
+import { type Pid, printAsText } from './pid.ts';
 import { ProcessExtras } from './process-extras.ts';
 import type { Request } from './request.ts';
 import type { TimerQueue } from './timer-queue.ts';
@@ -152,7 +152,12 @@ export abstract class Mailbox implements Pid {
   }
 
   get label(): string {
-    return this.extras?.name ?? this.extras?.label ?? `${this.moduleName}<${this.id}>`;
+    return this.extras?.name ?? this.extras?.label ?? this.toString();
+  }
+
+  /** What a pid prints as, everywhere: `Module<id>`. State, messages and arguments never show. */
+  toString(): string {
+    return `${this.moduleName}<${this.id}>`;
   }
 
   get mailboxLength(): number {
@@ -328,6 +333,8 @@ export abstract class Mailbox implements Pid {
     return (this.flags & SUSPENDED) === 0 && (extras.urgentLane?.length ?? 0) > 0;
   }
 }
+
+printAsText(Mailbox);
 
 /** True for what even a suspended process handles: sys requests and the exit of its parent. @internal */
 export function isForMachinery(message: Message, process: Mailbox): boolean {

@@ -77,7 +77,10 @@ export function claimName(name: Name, process: Process, system: ActorSystem): vo
     name.registerName(process);
   } catch (error) {
     if (!(error instanceof ActorError) || error.code !== 'ALREADY_REGISTERED') throw error;
-    throw new ActorError('ALREADY_STARTED', `name ${name.label} is taken`, { reason: error.reason, cause: error });
+    throw new ActorError('ALREADY_STARTED', `name ${name.label} is taken by ${error.reason}`, {
+      reason: error.reason,
+      cause: error,
+    });
   }
   process.setLabel(name.label);
   process.onExit(() => name.unregisterName(process));

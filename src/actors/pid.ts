@@ -96,3 +96,15 @@ export interface Self extends Pid {
   /** Aborted when this process ends: for work that an async callback has started. */
   readonly signal: AbortSignal;
 }
+
+/**
+ * Makes the instances of a class show as their `toString` in `JSON.stringify`, and in `console.log` and `util.inspect` of
+ * Node: what is inside them, messages and states, is nobody else's business.
+ *
+ * @internal
+ */
+export function printAsText({ prototype }: { readonly prototype: object }): void {
+  for (const name of ['toJSON', Symbol.for('nodejs.util.inspect.custom')]) {
+    Object.defineProperty(prototype, name, { value: prototype.toString });
+  }
+}

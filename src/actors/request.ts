@@ -8,7 +8,7 @@ import type { Deadlined } from '../base/deadline-queue.ts';
 import { ActorError, type ActorErrorCode } from './errors.ts';
 import { formatExitReason } from './exit-reason.ts';
 import { MessageKind } from './message.ts';
-import type { Pid } from './pid.ts';
+import { type Pid, printAsText } from './pid.ts';
 
 /** Default patience of a call, in ms; `gen_server(3) call/2`. */
 export const CALL_TIMEOUT_MS_DEFAULT = 5000;
@@ -86,6 +86,10 @@ export class Request implements Deadlined, From<unknown> {
     return !this.isSettled;
   }
 
+  toString(): string {
+    return `From<${this.caller}>`;
+  }
+
   reply(value: unknown): boolean {
     if (this.isSettled) return false;
     this.settle();
@@ -117,6 +121,8 @@ export class Request implements Deadlined, From<unknown> {
     if (this.isDeferred) this.owner.undefer(this);
   }
 }
+
+printAsText(Request);
 
 /** The error of a call that got no reply, naming whom, what and how long. */
 export function callError(

@@ -136,7 +136,7 @@ export class ActorSystem {
     checkName(name);
     const owner = this.#names.get(name);
     if (owner !== undefined) {
-      throw new ActorError('ALREADY_REGISTERED', `name ${name} is taken by ${owner.moduleName}<${owner.id}>`, {
+      throw new ActorError('ALREADY_REGISTERED', `name ${name} is taken by ${owner}`, {
         reason: owner,
       });
     }
@@ -163,7 +163,7 @@ export class ActorSystem {
     checkName(name);
     const owner = this.#names.get(name);
     if (owner !== undefined) {
-      throw new ActorError('ALREADY_STARTED', `name ${name} is taken by ${owner.moduleName}<${owner.id}>`, {
+      throw new ActorError('ALREADY_STARTED', `name ${name} is taken by ${owner}`, {
         reason: owner,
       });
     }

@@ -7,7 +7,7 @@
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import { infoMessage, type Message } from './message.ts';
-import type { TimerRef } from './pid.ts';
+import { printAsText, type TimerRef } from './pid.ts';
 
 /** Who owns timers: the first of a chain that runs through them, so that arming one needs no set. @internal */
 export interface TimerOwner {
@@ -42,6 +42,10 @@ export class QueuedTimer implements TimerRef {
     this.owner = undefined;
     this.previous = undefined;
     this.next = undefined;
+  }
+
+  toString(): string {
+    return `Timer<${this.remainingMs}>`;
   }
 
   get remainingMs(): number | false {
@@ -85,6 +89,8 @@ export class QueuedTimer implements TimerRef {
     this.next = undefined;
   }
 }
+
+printAsText(QueuedTimer);
 
 /** The timers of one ms. */
 class Bucket {

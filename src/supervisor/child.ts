@@ -142,7 +142,10 @@ function startFailed(supervisor: Process, record: ChildRecord, cause: unknown): 
     return undefined;
   }
   const reason = cause instanceof ReasonedError && cause.reason !== undefined ? cause.reason : cause;
-  if (supervisor.isAlive) report(supervisor, 'start_error', record, reason);
+  // A pid alone does not say what was wrong with the start; OTP reports `{already_started, Pid}`.
+  if (supervisor.isAlive) {
+    report(supervisor, 'start_error', record, isCodedError(cause, 'ALREADY_STARTED') ? cause : reason);
+  }
   const text = cause instanceof Error ? cause.message : String(cause);
   return new SupervisorError('FAILED_TO_START_CHILD', `child ${record.id} did not start: ${text}`, { reason, cause });
 }
