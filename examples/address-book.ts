@@ -6,7 +6,8 @@
  * starts; one reactor that exchanges peers, saves the file every two minutes and when it stops, and keeps out whom the book has
  * banned. `isStrict: false` and `allowDuplicateIp` are for nodes of one machine; leave both out on the open internet.
  *
- * Runs as it is on Node 22.18 and later: node examples/address-book.ts
+ * Runs as it is on Node 22.18 and later, which strips types: node examples/address-book.ts. In a program of your own the
+ * imports are from `genmesh` (`systemClock` and `systemRandom` are there only), `genmesh/p2p` and so on.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

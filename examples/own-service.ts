@@ -4,7 +4,8 @@
  * Watch for: the schema gives types, bytes and JSON in one declaration; a service answers one request at a time, so the count
  * needs no lock; a crash is answered with `Error` at once, and the restarted service answers the next call.
  *
- * Runs as it is on Node 22.18 and later: node examples/own-service.ts
+ * Runs as it is on Node 22.18 and later, which strips types: node examples/own-service.ts. In a program of your own the
+ * imports are from `genmesh` (`systemRandom` is there only), `genmesh/p2p` and so on.
  */
 
 import { systemRandom } from '../src/base/random.ts';

@@ -4,7 +4,8 @@
  * Watch for: one seed that nobody answers at costs the others nothing, and its call ends in one typed error; `view` gives
  * what this node thinks of a list of nodes, one bit each.
  *
- * Runs as it is on Node 22.18 and later: node examples/seeds.ts
+ * Runs as it is on Node 22.18 and later, which strips types: node examples/seeds.ts. In a program of your own the
+ * imports are from `genmesh` (`systemRandom` is there only), `genmesh/p2p` and so on.
  */
 import { systemRandom } from '../src/base/random.ts';
 import { ListNodes } from '../src/codec/index.ts';

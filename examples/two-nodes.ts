@@ -2,9 +2,10 @@
  * Two nodes that call each other, in one process and without a network: the smallest whole program.
  *
  * Watch for: the reply is typed by the request, an unknown transaction is an answer (`NotFound`) and no error, and the tree
- * shows which actors one connection takes. In a program of your own the imports are from `genmesh/p2p` and so on.
+ * shows which actors one connection takes.
  *
- * Runs as it is on Node 22.18 and later: node examples/two-nodes.ts
+ * Runs as it is on Node 22.18 and later, which strips types: node examples/two-nodes.ts. In a program of your own the
+ * imports are from `genmesh` (`systemClock` and `systemRandom` are there only), `genmesh/p2p` and so on.
  */
 
 import { systemClock } from '../src/base/clock.ts';

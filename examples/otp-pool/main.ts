@@ -6,7 +6,8 @@
  * breaker opens after three failures and closes again by itself; when the workers' supervisor itself is killed, it comes back with
  * its workers, and so does everything started after it; stopping the root stops everything in reverse order.
  *
- * Runs as it is on Node 22.18 and later: node examples/otp-pool/main.ts
+ * Runs as it is on Node 22.18 and later, which strips types: node examples/otp-pool/main.ts. In a program of your own the
+ * imports are from `genmesh/actors` and `genmesh/supervisor`.
  */
 import {
   ActorSystem,
