@@ -26,19 +26,19 @@ const ENTRIES: readonly Entry[] = [
     name: 'everything in actors and supervisor',
     documentedAs: 'everything exported by `genmesh/actors` and `genmesh/supervisor`',
     code: `export * from '${ACTORS}'; export * from '${SUPERVISOR}';`,
-    ownGzipBytesMax: 26_000,
+    ownGzipBytesMax: 26_130,
   },
   {
     name: 'GenServer, Supervisor, Registry',
     documentedAs: '`GenServer`, `Supervisor`, `Registry`',
     code: `export { GenServer, Registry } from '${ACTORS}'; export { Supervisor } from '${SUPERVISOR}';`,
-    ownGzipBytesMax: 17_400,
+    ownGzipBytesMax: 17_450,
   },
   {
     name: 'GenServer',
     documentedAs: '`GenServer`',
     code: `export { GenServer } from '${ACTORS}';`,
-    ownGzipBytesMax: 12_500,
+    ownGzipBytesMax: 12_560,
   },
 ];
 

@@ -59,12 +59,18 @@ export class Agent<S> {
 
   /** Starts an agent whose first state `start` gives, linked to the process that calls. @throws ActorError as `startServer`. */
   static startLink<S>(start: () => MaybePromise<S>, options: StartOptions = {}): Promise<Agent<S>> {
-    return startServer(AgentServer, [start], options, true).then((server) => new Agent<S>(server));
+    return Agent.#begin(start, options, true);
   }
 
   /** As {@link Agent.startLink}, without a link. */
   static start<S>(start: () => MaybePromise<S>, options: StartOptions = {}): Promise<Agent<S>> {
-    return startServer(AgentServer, [start], options, false).then((server) => new Agent<S>(server));
+    return Agent.#begin(start, options, false);
+  }
+
+  static async #begin<S>(start: () => MaybePromise<S>, options: StartOptions, isLinked: boolean): Promise<Agent<S>> {
+    if (typeof start !== 'function')
+      throw new TypeError('the start of an agent is not a function: expected () => state');
+    return new Agent<S>(await startServer(AgentServer, [start], options, isLinked));
   }
 
   /** How a supervisor starts one of these. */

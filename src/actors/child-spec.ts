@@ -48,7 +48,7 @@ export type ChildOptions = Pick<ChildSpec, 'restart' | 'shutdown' | 'type' | 'si
   readonly name?: Name;
 };
 
-const SAID = ['restart', 'shutdown', 'type', 'significant', 'modules'] as const;
+const SAID: readonly string[] = ['restart', 'shutdown', 'type', 'significant', 'modules'];
 
 /** The spec of a child that is a handle on its process, made by `start` of `options` and the context. @internal */
 export function handleSpec<const I extends string, O extends ChildOptions, R extends Child>(
@@ -57,6 +57,8 @@ export function handleSpec<const I extends string, O extends ChildOptions, R ext
   options: O,
   start: (options: O & StartContext) => MaybePromise<R>,
 ): ChildSpec<I, R> {
-  const said = Object.fromEntries(SAID.filter((field) => field in options).map((field) => [field, options[field]]));
-  return { modules: [module], ...said, id, start: ({ parent, system }) => start({ ...options, parent, system }) };
+  const said: Record<string, unknown> = {};
+  const rest: Record<string, unknown> = {};
+  for (const name in options) (SAID.includes(name) ? said : rest)[name] = options[name];
+  return { modules: [module], ...said, id, start: ({ parent, system }) => start({ ...(rest as O), parent, system }) };
 }

@@ -197,7 +197,7 @@ export function serverSpec<const I extends string>(
  * Starts a server of class `module` with options; linked unless `isLinked` is false. `gen_server(3) start_link/4`.
  *
  * @throws ActorError `ALREADY_STARTED` (`reason`: the pid that has the name), `NAME_INVALID`, `START_FAILED`, `IGNORE`,
- * `INIT_TIMEOUT`; RangeError for an option out of range. All as rejections.
+ * `INIT_TIMEOUT`; RangeError for an option out of range or not known. All as rejections.
  */
 export async function startServer<T extends AnyServer>(
   module: new () => T,
@@ -261,7 +261,13 @@ export function spawnServer(
   return process;
 }
 
+const START_OPTIONS = ['name', 'system', 'parent', 'timeoutMs', 'hibernateAfterMs', 'mailbox', 'isSkippingAbandoned'];
+
 function configure(process: GenServerProcess, options: StartOptions): void {
+  // A misspelt option would be ignored. Not checkOptionNames, which weighs more in a bundle than this.
+  for (const name in options) {
+    if (!START_OPTIONS.includes(name)) throw new RangeError(`option ${name} is not known`);
+  }
   const { hibernateAfterMs, mailbox, isSkippingAbandoned, timeoutMs } = options;
   if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
     throw new RangeError(`option timeoutMs is ${timeoutMs}: expected 0 or more`);

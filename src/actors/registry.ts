@@ -59,7 +59,7 @@ export class Registry<K, V = undefined> {
   readonly #listeners: readonly Pid[];
   readonly #meta = new Map<unknown, unknown>();
 
-  private constructor(pid: Pid, { keys = 'unique', listeners = [] }: RegistryOptions) {
+  private constructor(pid: Pid, keys: 'unique' | 'duplicate', listeners: readonly Pid[]) {
     this.pid = pid;
     this.keysMode = keys;
     this.#listeners = listeners;
@@ -67,12 +67,16 @@ export class Registry<K, V = undefined> {
   }
 
   /** Starts a registry linked to the process that calls. @throws ActorError as `startServer`; RangeError for `keys`. */
-  static async startLink<K, V = undefined>(options: RegistryOptions = {}): Promise<Registry<K, V>> {
-    checkOneOf('keys', options.keys ?? 'unique', ['unique', 'duplicate']);
+  static async startLink<K, V = undefined>({
+    keys = 'unique',
+    listeners = [],
+    ...options
+  }: RegistryOptions = {}): Promise<Registry<K, V>> {
+    checkOneOf('keys', keys, ['unique', 'duplicate']);
     const server = await startTableServer('Registry', options, (pid, reason) => {
       for (const { key } of registry.#table.removeOwner(pid)) registry.#tell('unregister', key, pid, { reason });
     });
-    const registry = new Registry<K, V>(server, options);
+    const registry = new Registry<K, V>(server, keys, listeners);
     running.set(server, registry as Registry<unknown, unknown>);
     return registry;
   }

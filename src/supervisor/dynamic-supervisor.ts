@@ -16,7 +16,7 @@ import { SupervisorError } from './errors.ts';
 import { answer, ask, type Outcome, whenDone } from './outcome.ts';
 import type { BackoffOptions } from './restart-backoff.ts';
 import type { IntensityOptions } from './restart-intensity.ts';
-import { type RestartingProtocol, RestartingServer, type RestartingState, restartLimits } from './restarting-server.ts';
+import { type RestartingProtocol, RestartingServer, type RestartingState, takeLimits } from './restarting-server.ts';
 import { SupervisorHandle, supervisorSpec } from './supervisor-handle.ts';
 
 /** Default of `maxChildren`. */
@@ -120,16 +120,18 @@ export class DynamicSupervisor extends SupervisorHandle {
     this.#state = state;
   }
 
-  /** Starts one without children. @throws RangeError for an option out of range; ActorError as `startServer`. */
+  /** Starts one without children. @throws RangeError for an option out of range or not known; ActorError as `startServer`. */
   static async startLink(options: DynamicSupervisorOptions = {}): Promise<DynamicSupervisor> {
-    checkOneOf('strategy', options.strategy ?? 'one_for_one', ['one_for_one']);
+    const [limits, given] = takeLimits(options);
+    const { strategy = 'one_for_one', maxChildren = MAX_CHILDREN_DEFAULT, extraArguments = [], ...rest } = given;
+    checkOneOf('strategy', strategy, ['one_for_one']);
     const state: State = {
-      maxChildren: checkInteger('maxChildren', options.maxChildren ?? MAX_CHILDREN_DEFAULT, 0, 1_000_000_000),
-      extraArguments: options.extraArguments ?? [],
-      ...restartLimits(options),
+      maxChildren: checkInteger('maxChildren', maxChildren, 0, 1_000_000_000),
+      extraArguments,
+      ...limits,
       children: new Map(),
     };
-    return new DynamicSupervisor(await startServer(DynamicSupervisorServer, [state], options), state);
+    return new DynamicSupervisor(await startServer(DynamicSupervisorServer, [state], rest), state);
   }
 
   /** How a supervisor starts one of these. */

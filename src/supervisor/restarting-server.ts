@@ -22,9 +22,12 @@ export interface RestartLimits {
   readonly backoff: RestartBackoff | undefined;
 }
 
-/** The limits that `options` ask for. @throws RangeError @internal */
-export function restartLimits(options: IntensityOptions & { readonly backoff?: BackoffOptions }): RestartLimits {
-  return { intensity: new RestartIntensity(options), backoff: options.backoff && new RestartBackoff(options.backoff) };
+type LimitOptions = IntensityOptions & { readonly backoff?: BackoffOptions };
+
+/** The limits that `options` ask for, and the options that are left. @throws RangeError @internal */
+export function takeLimits<O extends LimitOptions>(options: O): [RestartLimits, Omit<O, keyof LimitOptions>] {
+  const { maxRestarts: _restarts, maxSeconds: _seconds, backoff, ...rest } = options;
+  return [{ intensity: new RestartIntensity(options), backoff: backoff && new RestartBackoff(backoff) }, rest];
 }
 
 /** State of any supervisor's process; `K` is what its children are kept under. @internal */

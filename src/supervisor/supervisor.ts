@@ -27,7 +27,7 @@ import { SupervisorError } from './errors.ts';
 import { ask } from './outcome.ts';
 import type { BackoffOptions } from './restart-backoff.ts';
 import type { IntensityOptions } from './restart-intensity.ts';
-import { restartLimits } from './restarting-server.ts';
+import { takeLimits } from './restarting-server.ts';
 import { SupervisorHandle, supervisorSpec } from './supervisor-handle.ts';
 import { childNamed, STRATEGIES, type Strategy, SupervisorServer, type SupervisorState } from './supervisor-server.ts';
 
@@ -59,19 +59,21 @@ export class Supervisor<T extends readonly ChildSpec[] = readonly ChildSpec[]> e
    *
    * @throws ActorError `START_FAILED` when a child does not start: those before it have been stopped, and `reason` is
    * `{ shutdown: { failedToStartChild, reason } }`; or when a spec is invalid or an id is given twice (`cause`: a
-   * SupervisorError). RangeError for an option out of range.
+   * SupervisorError). RangeError for an option out of range or not known.
    */
   static async startLink<const T extends readonly ChildSpec[]>(
     specs: T,
-    options: SupervisorOptions,
+    // JavaScript can leave them out, and is told of the strategy.
+    options: SupervisorOptions = {} as SupervisorOptions,
   ): Promise<Supervisor<T>> {
+    const [limits, { strategy, autoShutdown = 'never', ...rest }] = takeLimits(options);
     const state: SupervisorState = {
-      strategy: checkOneOf('strategy', options.strategy, STRATEGIES),
-      autoShutdown: checkOneOf('autoShutdown', options.autoShutdown ?? 'never', AUTO_SHUTDOWNS),
-      ...restartLimits(options),
+      strategy: checkOneOf('strategy', strategy, STRATEGIES),
+      autoShutdown: checkOneOf('autoShutdown', autoShutdown, AUTO_SHUTDOWNS),
+      ...limits,
       children: new Map(),
     };
-    return new Supervisor<T>(await startServer(SupervisorServer, [state, specs], options), state);
+    return new Supervisor<T>(await startServer(SupervisorServer, [state, specs], rest), state);
   }
 
   /** How another supervisor starts one of these: with patience `infinity` for its shutdown. */
