@@ -86,12 +86,13 @@ export class PeerConnection extends GenStatem<typeof switchConnectionMachine, [P
   override inspect(): Readonly<Record<string, string | number>> {
     const { peer, remoteAddress } = this.#round;
     const to = this.#address === undefined ? remoteAddress : formatNodeAddress(this.#address);
-    const rttMs = peer?.status()?.rttMsLast;
+    // To the microsecond; what is less, as in memory, was not measured.
+    const rttMs = Math.round((peer?.status()?.rttMsLast ?? 0) * 1000) / 1000;
     return {
       state: this.state,
       ...(to === undefined ? {} : { to }),
       ...(peer === undefined ? {} : { peer: peer.id, direction: peer.isOutbound ? 'out' : 'in' }),
-      ...(rttMs === undefined ? {} : { rttMs }),
+      ...(rttMs > 0 ? { rttMs } : {}),
       ...(this.#attempt > 0 ? { attempts: this.#attempt } : {}),
     };
   }

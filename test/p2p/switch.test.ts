@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { getStatus } from '../../src/actors/sys.ts';
 import { reactor } from '../../src/p2p/reactor.ts';
 import { channel } from '../../src/p2p/reactor-channel.ts';
@@ -516,5 +516,21 @@ describe('a switch', () => {
     const a = await world.switch('x');
     const start = Switch.startLink({ ...base, reactors, listen: a.address! });
     expect(await world.failure(start)).toMatchObject({ code: 'ADDRESS_IN_USE' });
+  });
+});
+
+describe('the tree of a switch', () => {
+  test.each([
+    [23.050993999999946, 'rttMs=23.051'],
+    [0.0005, 'rttMs=0.001'],
+    [0.0004, undefined],
+    [0, undefined],
+    [undefined, undefined],
+  ])('shows a round trip of %s ms as %s', async (rttMsLast, shown) => {
+    const { a, ab } = await world.pair();
+    const status = ab.status();
+    expect(status).toBeDefined();
+    vi.spyOn(ab, 'status').mockReturnValue({ ...(status as NonNullable<typeof status>), rttMsLast });
+    expect(/rttMs=\S*/.exec(a.formatTree())?.[0]).toBe(shown);
   });
 });
