@@ -44,6 +44,8 @@ export const SUCCESS_WITHIN_MS = 604_800_000;
 /** An address tried that recently is never bad, in ms. */
 export const RECENT_ATTEMPT_MS = 60_000;
 
+/** Addresses that are no good at a time, for a day each; one more forgets the one that is taken again first. */
+export const BAD_ADDRESSES_MAX = 10_000;
 /**
  * Peers under a ban at a time; one more forgets the ban that ends first. Differs from upstream, which has no bound: one
  * who makes ids for nothing could fill the memory with bans.

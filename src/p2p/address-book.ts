@@ -4,16 +4,18 @@
  * network group, so that whoever owns one network, or tells many lies, fills a few buckets and no more.
  *
  * A table without a process of its own: the PEX reactor and the dialler use it in their turns, `address-book-file.ts`
- * keeps it on disk. Numbers: `address-book-limits.ts`. After CometBFT `p2p/pex/addrbook.go`.
+ * keeps its addresses on disk; bans (`address-book-bans.ts`) last as long as the process. Numbers: `address-book-limits.ts`. After CometBFT `p2p/pex/addrbook.go`.
  */
 import type { Clock } from '../base/clock.ts';
 import { checkOptionNames, invariant, type OptionNames } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { bytesToHex } from '../codec/hex.ts';
 import type { CryptoEngine } from '../crypto/engine.ts';
+import { BanList } from './address-book-bans.ts';
 import { AddressBookBuckets } from './address-book-buckets.ts';
 import { type BookEntry, createEntry, isBadAddress, type KnownAddress } from './address-book-entry.ts';
 import {
+  BAD_ADDRESSES_MAX,
   BANNED_PEERS_MAX,
   NEED_ADDRESSES_BELOW,
   NEW_BUCKETS_PER_ADDRESS_MAX,
@@ -21,7 +23,7 @@ import {
   SELECTION_ADDRESSES_MIN,
   SELECTION_PERCENT,
 } from './address-book-limits.ts';
-import { dialStringOf, invalidReasonOf, isRoutable, type PexAddress } from './pex-address.ts';
+import { dialStringOf, formatPexAddress, invalidReasonOf, isRoutable, type PexAddress } from './pex-address.ts';
 
 /** Bytes of randomness in the key of a book; it is written as twice as many hex digits. */
 export const BOOK_KEY_BYTES = 12;
@@ -55,11 +57,6 @@ export interface AddressBookOptions {
 
 const OPTION_NAMES: OptionNames<AddressBookOptions> = { clock: true, random: true, engine: true, isStrict: true };
 
-interface Ban {
-  readonly entry: BookEntry | undefined;
-  untilMs: number;
-}
-
 /** Addresses of peers, bounded by its buckets. One address per id: the first one told stays until it is removed. */
 export class AddressBook {
   readonly #clock: Clock;
@@ -68,7 +65,8 @@ export class AddressBook {
   /** Whether it takes public addresses only. */
   readonly isStrict: boolean;
   readonly #byId = new Map<string, BookEntry>();
-  readonly #bans = new Map<string, Ban>();
+  readonly #misbehaved: BanList;
+  readonly #badAddresses: BanList;
   readonly #privateIds = new Set<string>();
   readonly #ourIds = new Set<string>();
   readonly #ourPlaces = new Set<string>();
@@ -81,6 +79,8 @@ export class AddressBook {
     this.#random = options.random;
     this.#engine = options.engine;
     this.isStrict = options.isStrict ?? true;
+    this.#misbehaved = new BanList(this.#clock, BANNED_PEERS_MAX);
+    this.#badAddresses = new BanList(this.#clock, BAD_ADDRESSES_MAX);
     this.#buckets = this.#createBuckets(bytesToHex(this.#random.bytes(BOOK_KEY_BYTES)));
   }
 
@@ -104,9 +104,14 @@ export class AddressBook {
     return this.#buckets.old.addressCount;
   }
 
-  /** Bans remembered, those that have ended but were not lifted included. */
+  /** Ids remembered that misbehaved, those whose ban has ended but was not lifted included. */
   get banCount(): number {
-    return this.#bans.size;
+    return this.#misbehaved.count;
+  }
+
+  /** Addresses remembered that are no good, counted in the same way. */
+  get badAddressCount(): number {
+    return this.#badAddresses.count;
   }
 
   /** True when it should be told of more addresses: it has under 1000. */
@@ -153,7 +158,8 @@ export class AddressBook {
       if (known.bucketType === 'old' || known.buckets.length >= NEW_BUCKETS_PER_ADDRESS_MAX) return 'known';
       if (this.#below(2 * known.buckets.length) !== 0) return 'known';
     }
-    this.#bans.delete(address.id); // one that has ended
+    this.#misbehaved.forgetEnded(address.id);
+    this.#badAddresses.forgetEnded(formatPexAddress(address));
     const entry = known ?? createEntry(address, source, this.#clock.wallMs());
     return this.#putInNewBucket(entry, this.#buckets.newIndexOf(entry.address, source)) ? 'added' : 'known';
   }
@@ -177,12 +183,17 @@ export class AddressBook {
   }
 
   /**
-   * Whether the id is under a ban now. Differs from upstream, where a ban that has ended counts until the book reinstates
-   * the peer.
+   * Whether the address is kept out of the book now: its id has misbehaved, or this very address is no good. Differs from
+   * upstream, where a ban that has ended counts until the book reinstates the peer, and where one address that is no good
+   * keeps every other one of that id out.
    */
-  isBanned(address: Pick<PexAddress, 'id'>): boolean {
-    const ban = this.#bans.get(address.id);
-    return ban !== undefined && ban.untilMs > this.#clock.wallMs();
+  isBanned(address: PexAddress): boolean {
+    return this.hasMisbehaved(address.id) || this.#badAddresses.has(formatPexAddress(address));
+  }
+
+  /** Whether the peer of that id is under a ban now for what it did: what {@link AddressBook.markMisbehaved} was told of. */
+  hasMisbehaved(id: string): boolean {
+    return this.#misbehaved.has(id);
   }
 
   /**
@@ -239,18 +250,27 @@ export class AddressBook {
   }
 
   /**
-   * Bans the id for `banMs`, or until its ban ends if that is later, and takes it out of the book. Differs from upstream,
-   * which bans only ids that are in the book.
+   * Keeps this address out of the book for `banMs`, or until its ban ends if that is later: it was given up on, or
+   * somebody else answers there. Other addresses of the same id are taken, and nobody is refused who comes by itself: the
+   * address may be a lie about an honest node. Differs from upstream, which bans the id, and only one that is in the book.
    */
   markBad(address: PexAddress, banMs: number): void {
-    const entry = this.#byId.get(address.id);
+    const place = formatPexAddress(address);
+    const known = this.#byId.get(address.id);
+    const entry = known !== undefined && formatPexAddress(known.address) === place ? known : undefined;
     if (entry !== undefined) this.#remove(entry);
-    const nowMs = this.#clock.wallMs();
-    const ban = this.#bans.get(address.id) ?? { entry, untilMs: 0 };
-    ban.untilMs = Math.max(ban.untilMs, nowMs + banMs);
-    if (ban.entry !== undefined) ban.entry.bannedUntilMs = ban.untilMs;
-    if (!this.#bans.has(address.id) && this.#bans.size >= BANNED_PEERS_MAX) this.#forgetBan();
-    this.#bans.set(address.id, ban);
+    this.#badAddresses.add(place, entry, banMs);
+  }
+
+  /**
+   * Bans the peer of that id for `banMs`, or until its ban ends if that is later, and takes it out of the book.
+   *
+   * @param id - of a peer that has proven its key and then broken the rules; never one that was only told of.
+   */
+  markMisbehaved(id: string, banMs: number): void {
+    const entry = this.#byId.get(id);
+    if (entry !== undefined) this.#remove(entry);
+    this.#misbehaved.add(id, entry, banMs);
   }
 
   /**
@@ -260,13 +280,12 @@ export class AddressBook {
    * @returns how many are back in the book.
    */
   reinstateBadPeers(): number {
-    const nowMs = this.#clock.wallMs();
     let count = 0;
-    for (const [id, { entry, untilMs }] of [...this.#bans]) {
-      if (untilMs > nowMs) continue;
-      this.#bans.delete(id);
-      if (entry === undefined || this.#privateIds.has(id) || this.isOurAddress(entry.address)) continue;
-      this.#putInNewBucket(entry, this.#buckets.newIndexOf(entry.address, entry.source));
+    for (const entry of [...this.#misbehaved.lift(), ...this.#badAddresses.lift()]) {
+      const { address } = entry;
+      if (this.#byId.has(address.id) || this.isBanned(address)) continue;
+      if (this.#privateIds.has(address.id) || this.isOurAddress(address)) continue;
+      this.#putInNewBucket(entry, this.#buckets.newIndexOf(address, entry.source));
       count += 1;
     }
     return count;
@@ -349,18 +368,6 @@ export class AddressBook {
   #remove(entry: BookEntry): void {
     this.#buckets[entry.bucketType].takeFromAll(entry);
     this.#byId.delete(entry.address.id);
-  }
-
-  #forgetBan(): void {
-    let first: string | undefined;
-    let firstMs = Number.POSITIVE_INFINITY;
-    for (const [id, ban] of this.#bans) {
-      if (ban.untilMs < firstMs) {
-        first = id;
-        firstMs = ban.untilMs;
-      }
-    }
-    if (first !== undefined) this.#bans.delete(first);
   }
 
   #selectionCount(): number {

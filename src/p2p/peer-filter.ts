@@ -28,6 +28,8 @@ export interface PeerCandidate extends ConnectionCandidate {
   readonly nodeInfo: NodeInfo;
   /** Whether the switch always keeps a connection to it. */
   readonly isPersistent: boolean;
+  /** Whether its id is one that no limit of the switch holds back. */
+  readonly isUnconditional: boolean;
 }
 
 /** Lets a connection pass with undefined; a text, or a throw, refuses it for that reason. */

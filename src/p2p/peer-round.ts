@@ -191,7 +191,8 @@ export class PeerRound {
     this.#claimedId = id;
     const ip = hostOf(remoteAddress);
     const isPersistent = persistent.has(id);
-    const candidate = { id, nodeInfo, remoteAddress, ip, isOutbound: this.isOutbound, isPersistent };
+    const isUnconditional = table.unconditionalIds.has(id);
+    const candidate = { id, nodeInfo, remoteAddress, ip, isOutbound: this.isOutbound, isPersistent, isUnconditional };
     await runFilters(
       peerFilters.map((filter) => () => filter(candidate, table.peers)),
       { clock, timeoutMs: limits.filterTimeoutMs, what: `ID<${id}>`, details: { peerId: id, remoteAddress } },

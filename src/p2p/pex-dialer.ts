@@ -1,5 +1,6 @@
 /**
- * Dialling addresses of the book with growing pauses: 2^n s and a bit after n failures, and a ban after 16.
+ * Dialling addresses of the book with growing pauses: 2^n s and a bit after n failures, and a day after 16. An
+ * address that is given up on is only not dialled; nothing was proven of the node whose id it has.
  * `p2p/pex/pex_reactor.go dialPeer`.
  */
 import type { Clock } from '../base/clock.ts';

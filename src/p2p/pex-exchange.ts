@@ -164,8 +164,7 @@ export class PexExchange {
 
   #ban(peer: PexPeer, error: P2pError): void {
     this.counters.peersBanned += 1;
-    const address = peer.socketAddress ?? peer.listenAddress ?? { id: peer.id, ip: '0.0.0.0', port: 0 };
-    this.#options.book.markBad(address, PEX_BAN_MS);
+    this.#options.book.markMisbehaved(peer.id, PEX_BAN_MS);
     peer.disconnect(error);
   }
 

@@ -47,8 +47,8 @@ export interface PexReactorOptions extends Omit<PexOptions, 'network' | 'clock' 
   /** Ids of persistent peers of the switch: never given up on, never let go of. */
   readonly persistentPeerIds?: readonly string[];
   /**
-   * Refuse whom the book has banned, persistent peers aside, also when they come by themselves. Default true. Differs from
-   * upstream, which stops dialling them and lets them in again at once.
+   * Refuse who misbehaved for as long as its ban lasts, persistent peers and unconditional ids aside, also when it comes
+   * by itself. Default true. Differs from upstream, which stops dialling it and lets it in again at once.
    */
   readonly isBanEnforced?: boolean;
   /** Told of each {@link Pex} that is made: one, and another after each restart of the reactor. */
@@ -115,11 +115,13 @@ export function pexReactor(options: PexReactorOptions): ReactorSpec {
 const START_AGAIN_MS = 30_000;
 
 /**
- * A filter that refuses whoever is banned in `book`, persistent peers aside, for `peerFilters` of a switch. The one with a
- * {@link pexReactor} has it already; this is for another switch on the same book.
+ * A filter that refuses ids that `book` has banned for what they did after they had proven their key, persistent peers and
+ * unconditional ids aside, for `peerFilters` of a switch. Addresses that are no good keep nobody out: anybody can tell them.
+ * The switch with a {@link pexReactor} has the filter already; this is for another one on the same book.
  */
 export function refuseBanned(book: AddressBook): PeerFilter {
-  return ({ id, isPersistent }) => (!isPersistent && book.isBanned({ id }) ? 'banned' : undefined);
+  return ({ id, isPersistent, isUnconditional }) =>
+    !isPersistent && !isUnconditional && book.hasMisbehaved(id) ? 'banned' : undefined;
 }
 
 /** The switch as PEX sees it. */

@@ -46,8 +46,8 @@ describe('one message that ends and bans its sender', () => {
     const [evil, other] = [rig.peer({ isOutbound: true }), rig.peer({ isOutbound: true })];
     rig.pex.receive(evil, bytes);
     expect(evil.error).toMatchObject({ code: 'PEX_INVALID', cause: expect.any(Error) });
-    expect([evil.isConnected, rig.book.isBanned(evil)]).toEqual([false, true]);
-    expect([other.isConnected, rig.book.isBanned(other), rig.book.size]).toEqual([true, false, 0]);
+    expect([evil.isConnected, rig.book.hasMisbehaved(evil.id)]).toEqual([false, true]);
+    expect([other.isConnected, rig.book.hasMisbehaved(other.id), rig.book.size]).toEqual([true, false, 0]);
     rig.answer(other, [ADDRESS]);
     expect(rig.book.size).toBe(1);
   });
@@ -95,7 +95,7 @@ describe('floods', () => {
     fillBook(rig.book, rig.random, 0, 50);
     const evil = rig.peer();
     for (let i = 0; i < 1000; i += 1) rig.request(evil);
-    expect([evil.sent.length, evil.error?.code, rig.book.isBanned(evil)]).toEqual([2, 'FLOOD', true]);
+    expect([evil.sent.length, evil.error?.code, rig.book.hasMisbehaved(evil.id)]).toEqual([2, 'FLOOD', true]);
     expect(rig.pex.stats().peersBanned).toBe(1);
   });
 
@@ -140,7 +140,7 @@ describe('floods', () => {
     const rig = new PexRig();
     const evil = rig.peer({ socketAddress: undefined, listenAddress: undefined });
     rig.pex.receive(evil, new Uint8Array(0));
-    expect([evil.error?.code, rig.book.isBanned(evil)]).toEqual(['PEX_INVALID', true]);
+    expect([evil.error?.code, rig.book.hasMisbehaved(evil.id)]).toEqual(['PEX_INVALID', true]);
   });
 
   test('addresses told by a peer without an address have no source, and are refused', () => {
@@ -162,7 +162,7 @@ test('no bytes whatever make it throw, and every peer is either fine or banned w
       const peer = rig.peer({ isOutbound });
       for (const message of messages) rig.pex.receive(peer, message);
       expect(peer.isConnected).toBe(peer.error === undefined);
-      expect(rig.book.isBanned(peer)).toBe(peer.error !== undefined);
+      expect(rig.book.hasMisbehaved(peer.id)).toBe(peer.error !== undefined);
       if (peer.error !== undefined) expect(['PEX_INVALID', 'PEX_UNSOLICITED', 'FLOOD']).toContain(peer.error.code);
     }),
     { numRuns: 2000 },

@@ -9,9 +9,17 @@ import { at, createBook, idOf } from '../p2p/pex-rig.ts';
 
 const IDS = 12;
 
+interface ModelBan {
+  readonly address: PexAddress | undefined;
+  untilMs: number;
+}
+
 interface Model {
   readonly known: Map<string, { address: PexAddress; isOld: boolean }>;
-  readonly bans: Map<string, { address: PexAddress | undefined; untilMs: number }>;
+  /** By id: those that misbehaved. */
+  readonly bans: Map<string, ModelBan>;
+  /** By id and place. */
+  readonly badAddresses: Map<string, ModelBan>;
   readonly hidden: Set<string>;
   ownIp: string | undefined;
   ownId: string | undefined;
@@ -27,9 +35,26 @@ type Command = fc.AsyncCommand<Model, Real>;
 
 // Every id has two places in groups of their own, so no bucket is ever full and the model needs none.
 const place = (id: number, isSecond: boolean): PexAddress => at(id + 1, `${isSecond ? 90 + id : 20 + id}.1.1.1`);
+const placeOf = (address: PexAddress): string => `${address.id}@${address.ip}`;
 
-function isBanned(model: Model, id: string): boolean {
-  return (model.bans.get(id)?.untilMs ?? 0) > model.nowMs;
+function lasts(model: Model, ban: ModelBan | undefined): boolean {
+  return (ban?.untilMs ?? 0) > model.nowMs;
+}
+
+function isBanned(model: Model, address: PexAddress): boolean {
+  return lasts(model, model.bans.get(address.id)) || lasts(model, model.badAddresses.get(placeOf(address)));
+}
+
+function forgetEnded(model: Model, address: PexAddress): void {
+  if (!lasts(model, model.bans.get(address.id))) model.bans.delete(address.id);
+  if (!lasts(model, model.badAddresses.get(placeOf(address)))) model.badAddresses.delete(placeOf(address));
+}
+
+function ban(model: Model, bans: Map<string, ModelBan>, key: string, banMs: number, address?: PexAddress): void {
+  const entry = bans.get(key) ?? { address, untilMs: 0 };
+  entry.untilMs = Math.max(entry.untilMs, model.nowMs + banMs);
+  bans.set(key, entry);
+  if (address !== undefined) model.known.delete(address.id);
 }
 
 function isOwn(model: Model, address: PexAddress): boolean {
@@ -45,7 +70,10 @@ function check(model: Model, { book }: Real): void {
     const known = model.known.get(id);
     expect(book.lookup(id)?.address).toEqual(known?.address);
     expect(book.isGood(place(i, false))).toBe(known?.isOld ?? false);
-    expect(book.isBanned({ id })).toBe(isBanned(model, id));
+    for (const address of [place(i, false), place(i, true)]) {
+      expect(book.isBanned(address)).toBe(isBanned(model, address));
+    }
+    expect(book.hasMisbehaved(id)).toBe(lasts(model, model.bans.get(id)));
   }
   for (const { bucketType, buckets } of book.entries()) {
     expect(buckets.length).toBeGreaterThanOrEqual(1);
@@ -74,7 +102,7 @@ function add(id: number, isSecond: boolean, source: number): Command {
   const from = place(source, false);
   return command(`add ${id}${isSecond ? "'" : ''} from ${source}`, (model, { book }) => {
     const result = book.addAddress(address, from);
-    if (isBanned(model, address.id)) expect(result).toBe('banned');
+    if (isBanned(model, address)) expect(result).toBe('banned');
     else if (model.hidden.has(address.id)) expect(result).toBe('private');
     else if (model.hidden.has(from.id)) expect(result).toBe('private-source');
     else if (isOwn(model, address)) expect(result).toBe('self');
@@ -84,10 +112,10 @@ function add(id: number, isSecond: boolean, source: number): Command {
       if (known === undefined) {
         expect(result).toBe('added');
         model.known.set(address.id, { address, isOld: false });
-        model.bans.delete(address.id);
+        forgetEnded(model, address);
       } else if (result === 'added') {
         expect(known.isOld).toBe(false);
-        model.bans.delete(address.id);
+        forgetEnded(model, address);
       }
     }
   });
@@ -114,24 +142,36 @@ const commands: fc.Arbitrary<Command>[] = [
       expect(book.removeAddress(place(i, true))).toBe(model.known.delete(idOf(i + 1)));
     }),
   ),
+  fc.tuple(id, fc.boolean(), fc.constantFrom(1000, 5000)).map(([i, isSecond, banMs]) =>
+    command(`bad ${i}${isSecond ? "'" : ''} ${banMs}`, (model, { book }) => {
+      const address = place(i, isSecond);
+      book.markBad(address, banMs);
+      const known = model.known.get(address.id)?.address;
+      ban(model, model.badAddresses, placeOf(address), banMs, known?.ip === address.ip ? known : undefined);
+    }),
+  ),
   fc.tuple(id, fc.constantFrom(1000, 5000)).map(([i, banMs]) =>
     command(`ban ${i} ${banMs}`, (model, { book }) => {
-      const { id: name } = place(i, false);
-      book.markBad(place(i, false), banMs);
-      const ban = model.bans.get(name) ?? { address: model.known.get(name)?.address, untilMs: 0 };
-      ban.untilMs = Math.max(ban.untilMs, model.nowMs + banMs);
-      model.bans.set(name, ban);
-      model.known.delete(name);
+      const name = idOf(i + 1);
+      book.markMisbehaved(name, banMs);
+      ban(model, model.bans, name, banMs, model.known.get(name)?.address);
     }),
   ),
   fc.constant(
     command('reinstate', (model, { book }) => {
       let count = 0;
-      for (const [name, { address, untilMs }] of model.bans) {
-        if (untilMs > model.nowMs) continue;
-        model.bans.delete(name);
-        if (address === undefined || model.hidden.has(name) || isOwn(model, address)) continue;
-        model.known.set(name, { address, isOld: false });
+      const ended: PexAddress[] = [];
+      for (const bans of [model.bans, model.badAddresses]) {
+        for (const [key, { address, untilMs }] of bans) {
+          if (untilMs > model.nowMs) continue;
+          bans.delete(key);
+          if (address !== undefined) ended.push(address);
+        }
+      }
+      for (const address of ended) {
+        if (model.known.has(address.id) || isBanned(model, address)) continue;
+        if (model.hidden.has(address.id) || isOwn(model, address)) continue;
+        model.known.set(address.id, { address, isOld: false });
         count += 1;
       }
       expect(book.reinstateBadPeers()).toBe(count);
@@ -176,6 +216,7 @@ test('whatever is done to it, the book holds what the model holds', async () => 
       const model: Model = {
         known: new Map(),
         bans: new Map(),
+        badAddresses: new Map(),
         hidden: new Set(),
         ownIp: undefined,
         ownId: undefined,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isBadAddress, type KnownAddress } from '../../src/p2p/address-book-entry.ts';
 import {
+  BAD_ADDRESSES_MAX,
   BANNED_PEERS_MAX,
   NEED_ADDRESSES_BELOW,
   NEW_BUCKET_ADDRESSES_MAX,
@@ -152,29 +153,34 @@ describe('address book, after p2p/pex/addrbook_test.go', () => {
     }
   });
 
-  test('BanBadPeers: a banned peer is out until its ban ends and the book reinstates it, as new', async () => {
-    const { book, clock, random } = createBook();
-    const address = randomAddress(random);
-    book.addAddress(address, address);
-    book.markGood(address.id);
-    book.markBad(address, 1000);
-    expect([book.hasAddress(address), book.isBanned(address)]).toEqual([false, true]);
-    expect(book.addAddress(address, address)).toBe('banned');
-    await clock.advance(999);
-    expect([book.reinstateBadPeers(), book.isBanned(address)]).toEqual([0, true]);
-    await clock.advance(1);
-    expect(book.isBanned(address)).toBe(false);
-    expect(book.reinstateBadPeers()).toBe(1);
-    expect([book.size, book.newCount, book.hasAddress(address), book.isGood(address)]).toEqual([1, 1, true, false]);
-  });
+  test.each(['markBad', 'markMisbehaved'] as const)(
+    'BanBadPeers: after %s an address is out until the ban ends and the book reinstates it, as new',
+    async (how) => {
+      const { book, clock, random } = createBook();
+      const address = randomAddress(random);
+      book.addAddress(address, address);
+      book.markGood(address.id);
+      if (how === 'markBad') book.markBad(address, 1000);
+      else book.markMisbehaved(address.id, 1000);
+      expect([book.hasAddress(address), book.isBanned(address)]).toEqual([false, true]);
+      expect(book.addAddress(address, address)).toBe('banned');
+      await clock.advance(999);
+      expect([book.reinstateBadPeers(), book.isBanned(address)]).toEqual([0, true]);
+      await clock.advance(1);
+      expect(book.isBanned(address)).toBe(false);
+      expect(book.reinstateBadPeers()).toBe(1);
+      expect([book.size, book.newCount, book.hasAddress(address), book.isGood(address)]).toEqual([1, 1, true, false]);
+    },
+  );
 
   test('a ban that has ended keeps nobody out, reinstated or not', async () => {
     const { book, clock, random } = createBook();
     const address = randomAddress(random);
     book.markBad(address, 1000);
+    book.markMisbehaved(address.id, 1000);
     await clock.advance(1000);
     expect(book.addAddress(address, address)).toBe('added');
-    expect([book.banCount, book.reinstateBadPeers(), book.size]).toEqual([0, 0, 1]);
+    expect([book.banCount, book.badAddressCount, book.reinstateBadPeers(), book.size]).toEqual([0, 0, 0, 1]);
   });
 
   test('a second ban never shortens the first', async () => {
@@ -188,13 +194,42 @@ describe('address book, after p2p/pex/addrbook_test.go', () => {
 
   test('at one ban over the bound, the one that ends first is forgotten', () => {
     const { book } = createBook();
-    for (let i = 0; i < BANNED_PEERS_MAX - 1; i += 1) book.markBad(at(i, '1.2.3.4'), i === 77 ? 1000 : 2000);
+    for (let i = 0; i < BANNED_PEERS_MAX - 1; i += 1) book.markMisbehaved(idOf(i), i === 77 ? 1000 : 2000);
     expect(book.banCount).toBe(BANNED_PEERS_MAX - 1);
-    book.markBad(at(BANNED_PEERS_MAX - 1, '1.2.3.4'), 2000);
-    expect([book.banCount, book.isBanned(at(77, '1.2.3.4'))]).toEqual([BANNED_PEERS_MAX, true]);
-    book.markBad(at(BANNED_PEERS_MAX, '1.2.3.4'), 2000);
-    expect([book.banCount, book.isBanned(at(77, '1.2.3.4'))]).toEqual([BANNED_PEERS_MAX, false]);
-    expect(book.isBanned(at(BANNED_PEERS_MAX, '1.2.3.4'))).toBe(true);
+    book.markMisbehaved(idOf(BANNED_PEERS_MAX - 1), 2000);
+    expect([book.banCount, book.hasMisbehaved(idOf(77))]).toEqual([BANNED_PEERS_MAX, true]);
+    book.markMisbehaved(idOf(BANNED_PEERS_MAX), 2000);
+    expect([book.banCount, book.hasMisbehaved(idOf(77))]).toEqual([BANNED_PEERS_MAX, false]);
+    expect(book.hasMisbehaved(idOf(BANNED_PEERS_MAX))).toBe(true);
+  });
+
+  test('at one bad address over the bound, the one that ends first is forgotten, and never a peer that misbehaved', () => {
+    const { book } = createBook();
+    const place = (i: number): PexAddress => at(i, '1.2.3.4');
+    book.markMisbehaved(idOf(1), 500);
+    for (let i = 0; i < BAD_ADDRESSES_MAX - 1; i += 1) book.markBad(place(i), i === 77 ? 1000 : 2000);
+    expect(book.badAddressCount).toBe(BAD_ADDRESSES_MAX - 1);
+    book.markBad(place(BAD_ADDRESSES_MAX - 1), 2000);
+    expect([book.badAddressCount, book.isBanned(place(77))]).toEqual([BAD_ADDRESSES_MAX, true]);
+    book.markBad(place(BAD_ADDRESSES_MAX), 2000);
+    expect([book.badAddressCount, book.isBanned(place(77))]).toEqual([BAD_ADDRESSES_MAX, false]);
+    expect([book.banCount, book.hasMisbehaved(idOf(1))]).toEqual([1, true]);
+  });
+
+  test('a bad address keeps out neither other addresses of its id nor its id; a misbehaviour keeps out all of them', async () => {
+    const { book, clock } = createBook();
+    const [here, there] = [at(1, '20.1.1.1'), at(1, '30.1.1.1')];
+    book.addAddress(here, here);
+    book.markBad(there, 1000);
+    expect([book.hasAddress(here), book.isBanned(here), book.isBanned(there)]).toEqual([true, false, true]);
+    expect([book.hasMisbehaved(here.id), book.addAddress(there, there)]).toEqual([false, 'banned']);
+    book.markBad(here, 1000);
+    book.markMisbehaved(here.id, 2000);
+    expect([book.size, book.hasMisbehaved(here.id)]).toEqual([0, true]);
+    await clock.advance(1000);
+    expect([book.reinstateBadPeers(), book.addAddress(here, here)]).toEqual([0, 'banned']);
+    await clock.advance(1000);
+    expect([book.hasMisbehaved(here.id), book.addAddress(there, there)]).toEqual([false, 'added']);
   });
 
   test('Empty: neither our own address nor private ids fill the book', () => {

@@ -134,7 +134,7 @@ describe('PEX on switches, after p2p/pex/pex_reactor_test.go', () => {
     await world.clock.advanceUntil(() => node.peers.size === 0, 10_000);
     expect(heard).toHaveLength(1);
     expect(heard[0]?.type === 'pex_addrs' ? heard[0].addresses.length : 0).toBe(31);
-    expect(seed.book.isBanned({ id: node.id })).toBe(false);
+    expect(seed.book.hasMisbehaved(node.id)).toBe(false);
   });
 
   /** Has `node` ask `victim` three times at once, and waits until it is thrown out for that. */
@@ -142,7 +142,7 @@ describe('PEX on switches, after p2p/pex/pex_reactor_test.go', () => {
     const peer = await world.wait(node.dialPeer(victim.node.nodeAddress!));
     for (let i = 0; i < 3; i += 1) peer.trySend(PexChannel, request());
     await world.clock.advanceUntil(() => node.peers.size === 0 && victim.node.peers.size === 0, 10_000);
-    expect(victim.book.isBanned({ id: node.id })).toBe(true);
+    expect(victim.book.hasMisbehaved(node.id)).toBe(true);
   }
 
   /** Whether `victim` has `node` as a peer when that dials. */
@@ -187,6 +187,42 @@ describe('PEX on switches, after p2p/pex/pex_reactor_test.go', () => {
     expect(await isLetIn(node, victim)).toBe(true);
   });
 
+  test('an unconditional id that misbehaved is let in again', async () => {
+    const { node } = await world.hand(ips[1]);
+    const victim = await world.node(ips[0], { ofSwitch: { unconditionalPeerIds: [node.id] } });
+    await offend(node, victim);
+    expect(await isLetIn(node, victim)).toBe(true);
+  });
+
+  test('an answer that says an honest node is where another one answers keeps the honest one out of nothing', async () => {
+    const victim = await world.node(ips[0]);
+    const { node: honest } = await world.hand(ips[1]);
+    const { node: liar, heard } = await world.hand(ips[2]);
+    await world.hand(ips[3]); // another socket of the liar's
+    const lie = { id: honest.id, ip: ips[3], port: 1 };
+    const peer = await world.wait(liar.dialPeer(victim.node.nodeAddress!));
+    await world.clock.advanceUntil(() => heard.length > 0, 120_000);
+    peer.trySend(PexChannel, encodePexMessage({ type: 'pex_addrs', addresses: [lie] }));
+    await world.clock.advanceUntil(() => victim.book.isBanned(lie), 120_000);
+    expect([victim.book.hasMisbehaved(honest.id), victim.book.banCount]).toEqual([false, 0]);
+    expect(await isLetIn(honest, victim)).toBe(true);
+    expect(victim.node.stats().reasons.FILTERED).toBeUndefined();
+    expect(victim.book.hasAddress({ id: honest.id, ip: ips[1], port: 1 })).toBe(true);
+  });
+
+  test('a node that cannot be dialled where it says it listens is let in when it comes by itself', async () => {
+    const victim = await world.node(ips[0]);
+    const { node: honest } = await world.hand(ips[1]);
+    const claimed = { id: honest.id, ip: '30.1.1.1', port: 1 };
+    for (let i = 0; i < 17; i += 1) {
+      expect(await world.wait(victim.pex().dialPeer(claimed))).toBe('failed');
+      await world.clock.advance(2 ** 17 * 1000);
+    }
+    expect(await world.wait(victim.pex().dialPeer(claimed))).toBe('given-up');
+    expect(victim.book.isBanned(claimed)).toBe(true);
+    expect(await isLetIn(honest, victim)).toBe(true);
+  });
+
   test('refuseBanned keeps a second switch on the same book from whom the first has banned', async () => {
     const victim = await world.node(ips[0]);
     const { node } = await world.hand(ips[1]);
@@ -204,7 +240,7 @@ describe('PEX on switches, after p2p/pex/pex_reactor_test.go', () => {
     const peer = await world.wait(node.dialPeer(victim.node.nodeAddress!));
     peer.trySend(PexChannel, encodePexMessage({ type: 'pex_addrs', addresses: [{ id: 'x', ip: '1.2.3.4', port: 1 }] }));
     await world.clock.advanceUntil(() => victim.node.peers.size === 0, 10_000);
-    expect([victim.book.isBanned({ id: node.id }), victim.pex().stats().peersBanned]).toEqual([true, 1]);
+    expect([victim.book.hasMisbehaved(node.id), victim.pex().stats().peersBanned]).toEqual([true, 1]);
   });
 
   test('bytes that do not decode end and ban too, and nobody else is disturbed', async () => {
@@ -216,7 +252,7 @@ describe('PEX on switches, after p2p/pex/pex_reactor_test.go', () => {
     await world.clock.advanceUntil(() => victim.node.peers.size === 1, 10_000);
     fine.trySend(PexChannel, request());
     await world.clock.advanceUntil(() => good.heard.length > 0, 10_000);
-    expect([victim.book.isBanned({ id: evil.node.id }), fine.isRunning]).toEqual([true, true]);
+    expect([victim.book.hasMisbehaved(evil.node.id), fine.isRunning]).toEqual([true, true]);
   });
 
   test('DialPeer: an address where nobody listens is tried again with pauses, one with another id is banned', async () => {

@@ -97,11 +97,11 @@ describe('PEX messages, after p2p/pex/pex_reactor_test.go', () => {
     rig.request(peer);
     expect(peer.error).toMatchObject({ code: 'FLOOD' });
     expect([peer.sent.length, peer.isConnected]).toEqual([2, false]);
-    expect([rig.book.isBanned(peer), rig.book.hasAddress(peer.listenAddress!)]).toEqual([true, false]);
+    expect([rig.book.hasMisbehaved(peer.id), rig.book.hasAddress(peer.listenAddress!)]).toEqual([true, false]);
     await rig.clock.advance(86_400_000 - 1);
-    expect(rig.book.isBanned(peer)).toBe(true);
+    expect(rig.book.hasMisbehaved(peer.id)).toBe(true);
     await rig.clock.advance(1);
-    expect(rig.book.isBanned(peer)).toBe(false);
+    expect(rig.book.hasMisbehaved(peer.id)).toBe(false);
   });
 
   test('a peer that asks every 10 s is answered each time', async () => {
@@ -132,7 +132,7 @@ describe('PEX messages, after p2p/pex/pex_reactor_test.go', () => {
     expect(peer.isConnected).toBe(true);
     rig.answer(peer, [randomAddress(rig.random)]);
     expect(peer.error).toMatchObject({ code: 'PEX_UNSOLICITED' });
-    expect([peer.isConnected, rig.book.isBanned(peer), rig.book.size]).toEqual([false, true, 1]);
+    expect([peer.isConnected, rig.book.hasMisbehaved(peer.id), rig.book.size]).toEqual([false, true, 1]);
   });
 
   test('a second request waits for the answer to the first', () => {
@@ -414,12 +414,19 @@ describe('dials', () => {
     rig.pex.stop();
   });
 
-  test('who answers by another id is banned for a day', async () => {
+  test('an address where another id answers is not dialled for a day, and is not held against its id', async () => {
     const rig = new PexRig();
     rig.book.addAddress(address, address);
     rig.network.outcomeOf = () => 'unauthenticated';
     expect(await rig.pex.dialPeer(address)).toBe('unauthenticated');
     expect([rig.book.isBanned(address), rig.book.size]).toEqual([true, 0]);
+    expect([rig.book.hasMisbehaved(address.id), rig.book.banCount]).toEqual([false, 0]);
+    const honest = { ...address, port: address.port + 1 };
+    expect(rig.book.addAddress(honest, honest)).toBe('added');
+    await rig.clock.advance(86_400_000 - 1);
+    expect(rig.book.isBanned(address)).toBe(true);
+    await rig.clock.advance(1);
+    expect(rig.book.isBanned(address)).toBe(false);
   });
 
   test('an address that turns out to be our own leaves the book for good', async () => {
@@ -442,6 +449,7 @@ describe('dials', () => {
     expect(rig.book.hasAddress(address)).toBe(true);
     expect(await rig.pex.dialPeer(address)).toBe('given-up');
     expect([rig.book.hasAddress(address), rig.book.isBanned(address)]).toEqual([false, true]);
+    expect(rig.book.hasMisbehaved(address.id)).toBe(false);
     expect(rig.network.dials).toHaveLength(17);
     expect(await rig.pex.dialPeer(address)).toBe('failed'); // with a new chance after the ban
   });
@@ -479,7 +487,7 @@ describe('a seed', () => {
     rig.request(peer);
     expect([peer.sent.length, peer.isGracefullyClosed, peer.error]).toEqual([1, true, undefined]);
     expect(peer.sent[0]).toMatchObject({ type: 'pex_addrs' });
-    expect(rig.book.isBanned(peer)).toBe(false);
+    expect(rig.book.hasMisbehaved(peer.id)).toBe(false);
   });
 
   test('a peer that the seed dialled keeps to the rules of everybody', () => {
