@@ -9,7 +9,13 @@ import { checkPexAddress, decodePexMessage, encodePexMessage, type PexMessage } 
 import type { AddressBook } from './address-book.ts';
 import { P2pError } from './errors.ts';
 import type { PexAddress } from './pex-address.ts';
-import { PEX_BAN_MS, PEX_REQUESTS_FREE_MAX, SEED_NEW_BIAS_PERCENT } from './pex-limits.ts';
+import {
+  PEX_ASK_AGAIN_MS,
+  PEX_BAN_MS,
+  PEX_REQUEST_INTERVAL_MS,
+  PEX_REQUESTS_FREE_MAX,
+  SEED_NEW_BIAS_PERCENT,
+} from './pex-limits.ts';
 import type { PexPeer } from './pex-network.ts';
 
 /** What peer exchange has done so far; every field counts up. */
@@ -31,7 +37,6 @@ export interface PexCounters {
 export interface PexExchangeOptions {
   readonly book: AddressBook;
   readonly clock: Clock;
-  readonly requestIntervalMs: number;
   readonly isSeed: boolean;
   /** Told of an answer, after its addresses are in the book. */
   readonly onAnswer: (peer: PexPeer) => void;
@@ -40,6 +45,7 @@ export interface PexExchangeOptions {
 interface PeerState {
   isGone: boolean;
   isAsked: boolean;
+  answeredAtMs: number;
   requestCount: number;
   lastRequestMs: number;
 }
@@ -68,10 +74,16 @@ export class PexExchange {
     return this.#states.get(peer)?.isAsked ?? false;
   }
 
-  /** Asks a peer for addresses. @returns false, with nothing sent, while an earlier request is unanswered, or if it is gone. */
+  /**
+   * Asks a peer for addresses.
+   *
+   * @returns false, with nothing sent, while an earlier request is unanswered, for {@link PEX_ASK_AGAIN_MS} after its
+   *   answer, or if the peer is gone.
+   */
   request(peer: PexPeer): boolean {
     const state = this.#stateOf(peer);
     if (state.isAsked || state.isGone) return false;
+    if (this.#options.clock.monotonicMs() - state.answeredAtMs < PEX_ASK_AGAIN_MS) return false;
     state.isAsked = true;
     this.counters.requestsSent += 1;
     peer.send(encodePexMessage({ type: 'pex_request' }));
@@ -101,7 +113,7 @@ export class PexExchange {
 
   #receiveRequest(peer: PexPeer): void {
     this.counters.requestsReceived += 1;
-    const { book, clock, isSeed, requestIntervalMs } = this.#options;
+    const { book, clock, isSeed } = this.#options;
     const state = this.#stateOf(peer);
     const nowMs = clock.monotonicMs();
     state.requestCount += 1;
@@ -113,9 +125,9 @@ export class PexExchange {
       return;
     }
     const sinceMs = nowMs - state.lastRequestMs;
-    if (state.requestCount > PEX_REQUESTS_FREE_MAX && sinceMs < requestIntervalMs) {
+    if (state.requestCount > PEX_REQUESTS_FREE_MAX && sinceMs < PEX_REQUEST_INTERVAL_MS) {
       const text = `peer ${shortId(peer)} asked for addresses again after ${Math.floor(sinceMs)} ms`;
-      this.#ban(peer, new P2pError('FLOOD', `${text}: ${requestIntervalMs} ms must pass`));
+      this.#ban(peer, new P2pError('FLOOD', `${text}: ${PEX_REQUEST_INTERVAL_MS} ms must pass`));
       return;
     }
     state.lastRequestMs = nowMs;
@@ -137,6 +149,7 @@ export class PexExchange {
       return;
     }
     state.isAsked = false;
+    state.answeredAtMs = this.#options.clock.monotonicMs();
     this.counters.answersReceived += 1;
     this.counters.addressesReceived += addresses.length;
     this.#take(peer, addresses);
@@ -171,7 +184,8 @@ export class PexExchange {
   #stateOf(peer: PexPeer): PeerState {
     let state = this.#states.get(peer);
     if (state === undefined) {
-      state = { isGone: false, isAsked: false, requestCount: 0, lastRequestMs: Number.NEGATIVE_INFINITY };
+      const never = Number.NEGATIVE_INFINITY;
+      state = { isGone: false, isAsked: false, answeredAtMs: never, requestCount: 0, lastRequestMs: never };
       this.#states.set(peer, state);
     }
     return state;

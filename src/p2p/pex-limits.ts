@@ -12,8 +12,16 @@ export const PEX_SEND_QUEUE_MAX = 10;
 
 /** Time between two looks at whether there are enough peers, in ms; the first is put off by a random part of it. */
 export const ENSURE_PEERS_INTERVAL_MS = 30_000;
-/** A peer's requests must be this far apart, in ms: a third of the above. */
+/**
+ * A peer's requests must be this far apart, in ms: a third of upstream's 30 s, whatever our own interval is, or we would ban
+ * those who keep to the rules.
+ */
 export const PEX_REQUEST_INTERVAL_MS = 10_000;
+/**
+ * We ask a peer again no sooner after its answer, in ms: what others allow, counted from a moment when they have had the
+ * request for sure, and 1 s for clocks that go at different speeds.
+ */
+export const PEX_ASK_AGAIN_MS = 11_000;
 /** Requests of one connection that {@link PEX_REQUEST_INTERVAL_MS} does not apply to: the first two. */
 export const PEX_REQUESTS_FREE_MAX = 2;
 /** How long a peer that misbehaves is banned, in ms: 24 hours. */

@@ -37,7 +37,10 @@ export interface PexOptions {
   readonly resolve?: HostResolver;
   /** Be a seed: crawl, answer each peer once and disconnect it. Default false. */
   readonly isSeed?: boolean;
-  /** Time between two rounds, in ms, 3 and up. Default 30 000. Requests of a peer must be a third of it apart. */
+  /**
+   * Time between two rounds, in ms, 1 and up. Default 30 000. It moves neither how often a peer may ask us (every 10 s) nor
+   * how often we ask one: 11 s after its last answer at the soonest.
+   */
   readonly ensurePeersIntervalMs?: number;
   /** As a seed: how long a peer that we dialled is kept, in ms. Default 28 hours. */
   readonly seedDisconnectAfterMs?: number;
@@ -92,7 +95,7 @@ export class Pex {
     this.#random = random;
     this.#logger = options.logger ?? silentLogger;
     const isSeed = options.isSeed ?? false;
-    const ensureMs = atLeast('ensurePeersIntervalMs', options.ensurePeersIntervalMs ?? ENSURE_PEERS_INTERVAL_MS, 3);
+    const ensureMs = atLeast('ensurePeersIntervalMs', options.ensurePeersIntervalMs ?? ENSURE_PEERS_INTERVAL_MS, 1);
     this.#intervalMs = isSeed ? SEED_CRAWL_INTERVAL_MS : ensureMs;
     const { seeds = [], resolve, logger = silentLogger } = options;
     this.#seeds = new PexSeeds({ seeds, resolve, clock, random, logger });
@@ -102,7 +105,6 @@ export class Pex {
       book,
       clock,
       isSeed,
-      requestIntervalMs: ensureMs / 3,
       onAnswer: (peer) => this.#onAnswer(peer),
     });
     if (!isSeed) return;
@@ -183,7 +185,11 @@ export class Pex {
     this.#exchange.receive(peer, bytes);
   }
 
-  /** Asks a peer for addresses. @returns false, with nothing sent, while an earlier request is unanswered. */
+  /**
+   * Asks a peer for addresses.
+   *
+   * @returns false, with nothing sent, while an earlier request is unanswered and for 11 s after its answer.
+   */
   requestAddresses(peer: PexPeer): boolean {
     return this.#exchange.request(peer);
   }

@@ -58,7 +58,7 @@ describe('what is remembered is bounded', () => {
   function crawlerRig() {
     const parts = rig('busy');
     const { book, clock } = parts;
-    const exchange = new PexExchange({ book, clock, requestIntervalMs: 10_000, isSeed: true, onAnswer: () => {} });
+    const exchange = new PexExchange({ book, clock, isSeed: true, onAnswer: () => {} });
     return { ...parts, crawler: new SeedCrawler({ ...parts, exchange, keepMs: 1000 }) };
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { decodePexMessage, encodePexMessage } from '../../src/codec/cometbft-pex.ts';
 import { bytesToHex } from '../../src/codec/hex.ts';
 import { formatPexAddress, type PexAddress } from '../../src/p2p/pex-address.ts';
-import { ENSURE_PEERS_INTERVAL_MS, GOOD_PEER_AFTER_MS } from '../../src/p2p/pex-limits.ts';
+import { ENSURE_PEERS_INTERVAL_MS, GOOD_PEER_AFTER_MS, PEX_ASK_AGAIN_MS } from '../../src/p2p/pex-limits.ts';
 import type { DialOutcome } from '../../src/p2p/pex-network.ts';
 import { at, FakePeer, fillBook, idOf, PexRig, randomAddress } from './pex-rig.ts';
 
@@ -114,6 +114,33 @@ describe('PEX messages, after p2p/pex/pex_reactor_test.go', () => {
     expect([peer.sent.length, peer.error]).toEqual([20, undefined]);
   });
 
+  test.each([500, 5000, 120_000])(
+    'rounds every %i ms: a peer may ask every 10 s, and is asked 11 s after its answer at the soonest',
+    async (ensurePeersIntervalMs) => {
+      const rig = new PexRig({ ensurePeersIntervalMs });
+      const peer = rig.peer();
+      const askedAtMs: number[] = [];
+      peer.send = (message) => {
+        if (decodePexMessage(message).type !== 'pex_request') return;
+        askedAtMs.push(rig.clock.monotonicMs());
+        rig.answer(peer, []);
+      };
+      await rig.pex.start();
+      for (let i = 0; i < 30; i += 1) {
+        rig.request(peer);
+        await rig.clock.advance(10_000);
+      }
+      expect(peer.error).toBeUndefined();
+      expect(askedAtMs.length).toBeGreaterThan(1);
+      for (const [i, ms] of askedAtMs.slice(1).entries()) expect(ms - askedAtMs[i]!).toBeGreaterThanOrEqual(11_000);
+      rig.request(peer);
+      await rig.clock.advance(9999);
+      rig.request(peer);
+      expect(peer.error).toMatchObject({ code: 'FLOOD', message: /after 9999 ms: 10000 ms must pass/ });
+      rig.pex.stop();
+    },
+  );
+
   test('the pause counts from the second request, not from the first', async () => {
     const rig = new PexRig();
     const peer = rig.peer();
@@ -135,12 +162,16 @@ describe('PEX messages, after p2p/pex/pex_reactor_test.go', () => {
     expect([peer.isConnected, rig.book.hasMisbehaved(peer.id), rig.book.size]).toEqual([false, true, 1]);
   });
 
-  test('a second request waits for the answer to the first', () => {
+  test('a second request waits for the answer to the first, and then for 11 s', async () => {
     const rig = new PexRig();
     const peer = rig.peer();
     expect(rig.pex.requestAddresses(peer)).toBe(true);
+    await rig.clock.advance(60_000);
     expect(rig.pex.requestAddresses(peer)).toBe(false);
     rig.answer(peer, []);
+    await rig.clock.advance(PEX_ASK_AGAIN_MS - 1);
+    expect(rig.pex.requestAddresses(peer)).toBe(false);
+    await rig.clock.advance(1);
     expect(rig.pex.requestAddresses(peer)).toBe(true);
     expect(peer.sent).toHaveLength(2);
   });
