@@ -119,6 +119,26 @@ export function checkOneOf<T extends string>(name: string, value: unknown, allow
 }
 
 /**
+ * Checks a switch: `'false'` is no false, and 0 is none either.
+ *
+ * @throws TypeError naming the option and its value.
+ */
+export function checkBoolean(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new TypeError(`option ${name} is ${describeReason(value, 60)}: expected true or false`);
+}
+
+/**
+ * Checks that an option is a function.
+ *
+ * @throws TypeError naming the option and its value.
+ */
+export function checkFunction<T>(name: string, value: T): T {
+  if (typeof value === 'function') return value;
+  throw new TypeError(`option ${name} is ${describeReason(value, 60)}: expected a function`);
+}
+
+/**
  * Checks an option that users implement themselves: that it has the methods it is going to be called by.
  *
  * @param kind - what it should be, with its article, e.g. `a Logger`.

@@ -3,7 +3,7 @@
  * (`p2p/transport.go upgrade`). Layout and rules of one NodeInfo are in `codec/cometbft-node-info.ts`.
  */
 
-import type { OptionNames } from '../base/errors.ts';
+import { checkOptionNames, describeReason, type OptionNames } from '../base/errors.ts';
 import {
   checkNodeInfo,
   decodeNodeInfo,
@@ -52,9 +52,10 @@ export const NODE_INFO_OPTION_NAMES: OptionNames<NodeInfoOptions> = {
  * The NodeInfo of this node.
  *
  * @param hostPort - where it listens, `host:port`.
- * @throws RangeError naming what breaks the rules every peer holds it to. @internal
+ * @throws RangeError naming what breaks the rules every peer holds it to; TypeError for a version that is no bigint. @internal
  */
 export function ownNodeInfo(id: string, hostPort: string, channels: Uint8Array, options: NodeInfoOptions): NodeInfo {
+  if (options.protocolVersion !== undefined) checkProtocolVersion(options.protocolVersion);
   const info: NodeInfo = {
     protocolVersion: options.protocolVersion ?? PROTOCOL_VERSION_DEFAULT,
     id,
@@ -74,6 +75,18 @@ export function ownNodeInfo(id: string, hostPort: string, channels: Uint8Array, 
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
     throw new RangeError(`this node's own ${error.message}`, { cause: error });
+  }
+}
+
+const PROTOCOL_VERSION_NAMES: OptionNames<ProtocolVersion> = { p2p: true, block: true, app: true };
+
+function checkProtocolVersion(version: ProtocolVersion): void {
+  checkOptionNames(version, PROTOCOL_VERSION_NAMES, ' of protocolVersion');
+  for (const name of Object.keys(PROTOCOL_VERSION_NAMES) as (keyof ProtocolVersion)[]) {
+    const value: unknown = version[name];
+    if (typeof value === 'bigint' && value >= 0n && value < 2n ** 64n) continue;
+    const text = typeof value === 'bigint' ? `${value}n` : describeReason(value, 60);
+    throw new TypeError(`option ${name} of protocolVersion is ${text}: expected a bigint from 0n to 2n ** 64n - 1n`);
   }
 }
 

@@ -5,12 +5,16 @@
  * `switch-connection.ts`.
  */
 import type { Pid } from '../actors/pid.ts';
+import { checkOptionNames, type OptionNames } from '../base/errors.ts';
 import type { NodeInfo } from '../codec/cometbft-node-info.ts';
 import type { SendResult } from '../net/channel-sender.ts';
 import type { MConnection } from '../net/mconnection.ts';
 import type { SendOptions } from '../net/mconnection-options.ts';
 import { type AnyChannel, formatChannelId, type MessageOf } from './reactor-channel.ts';
 import type { SwitchError } from './switch-errors.ts';
+
+/** @internal */
+export const SEND_OPTION_NAMES: OptionNames<SendOptions> = { timeoutMs: true, signal: true };
 
 /** Values that reactors may keep at one peer. */
 export const PEER_VALUES_MAX = 1024;
@@ -114,12 +118,14 @@ export class Peer {
    *
    * @param channel - a channel of one of our reactors, or its id with bytes as message.
    * @param message - bytes are borrowed until the promise settles.
-   * @throws RangeError when no reactor of ours has that channel; what the channel's codec throws.
+   * @throws RangeError when no reactor of ours has that channel, or for an option that is not known; what the channel's
+   *   codec throws.
    */
   async send(channel: number, message: Uint8Array, options?: SendOptions): Promise<PeerSendResult>;
   async send<C extends AnyChannel>(channel: C, message: MessageOf<C>, options?: SendOptions): Promise<PeerSendResult>;
-  async send(channel: AnyChannel | number, message: unknown, options: SendOptions = {}): Promise<PeerSendResult> {
+  async send(channel: AnyChannel | number, message: unknown, options?: SendOptions): Promise<PeerSendResult> {
     const { id } = this.#own(channel);
+    if (options !== undefined) checkOptionNames(options, SEND_OPTION_NAMES, ' of send');
     const connection = this.#connection;
     if (connection === undefined || !this.#theirs.has(id)) return this.#refused(connection);
     const bytes = typeof channel === 'number' ? (message as Uint8Array) : channel.codec.encode(message);

@@ -9,7 +9,15 @@
  * const node = await Switch.startLink({ ..., reactors: [pexReactor({ book, file, seeds })] });
  * ```
  */
-import { checkOptionNames, describeReason, type OptionNames } from '../base/errors.ts';
+import {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkMethods,
+  checkOptionNames,
+  describeReason,
+  type OptionNames,
+} from '../base/errors.ts';
 import { type NodeAddress, parseNodeAddress } from '../codec/cometbft-address.ts';
 import { nodeInfoAddress } from '../codec/cometbft-node-info.ts';
 import { PEX_MESSAGE_BYTES_MAX } from '../codec/cometbft-pex.ts';
@@ -17,7 +25,7 @@ import type { AddressBook } from './address-book.ts';
 import type { AddressBookFile } from './address-book-file.ts';
 import type { Peer } from './peer.ts';
 import type { PeerFilter } from './peer-filter.ts';
-import { PEX_OPTION_NAMES, Pex, type PexOptions } from './pex.ts';
+import { checkPexOptions, PEX_OPTION_NAMES, Pex, type PexOptions } from './pex.ts';
 import { type PexAddress, toNodeAddress, toPexAddress } from './pex-address.ts';
 import { PEX_CHANNEL_ID, PEX_CHANNEL_PRIORITY, PEX_SEND_QUEUE_MAX } from './pex-limits.ts';
 import type { DialOutcome, PexNetwork, PexPeer } from './pex-network.ts';
@@ -25,6 +33,7 @@ import { type ReactorContext, type ReactorHandlers, type ReactorSpec, reactor } 
 import { bytesCodec, type Channel, channel } from './reactor-channel.ts';
 import { SwitchError } from './switch-errors.ts';
 import type { SwitchHandle } from './switch-handle.ts';
+import { parseNodeIds, SWITCH_LIMITS } from './switch-options.ts';
 
 /** The channel of PEX messages, as bytes. */
 export const PexChannel: Channel<Uint8Array, typeof PEX_CHANNEL_ID> = channel({
@@ -70,17 +79,27 @@ const OPTION_NAMES: OptionNames<PexReactorOptions> = {
 /**
  * A reactor that exchanges peers.
  *
- * @throws RangeError for an option that is not known. What else is wrong with them is found when the switch starts, see
- *   {@link Pex}.
+ * @throws TypeError, RangeError naming an option of another type, out of its range, or not known; P2pError `PEER_INVALID` for a
+ *   seed that does not parse.
  */
 export function pexReactor(options: PexReactorOptions): ReactorSpec {
   checkOptionNames(options, OPTION_NAMES, ' of pexReactor');
   const { file, outboundPeersMax, persistentPeerIds = [], isBanEnforced = true, onPex, ...ofPex } = options;
   const { book } = options;
-  const persistentIds = new Set(persistentPeerIds.map((id) => id.toLowerCase()));
+  checkPexOptions(ofPex);
+  const [, outboundLeast, outboundMost] = SWITCH_LIMITS.outboundPeersMax;
+  const outboundMax = checkInteger(
+    'outboundPeersMax',
+    outboundPeersMax === undefined ? PEX_OUTBOUND_PEERS_MAX_DEFAULT : outboundPeersMax,
+    outboundLeast,
+    outboundMost,
+  );
+  checkBoolean('isBanEnforced', isBanEnforced);
+  if (file !== undefined) checkMethods('file', file, 'an AddressBookFile', ['start', 'stop']);
+  if (onPex !== undefined) checkFunction('onPex', onPex);
+  const persistentIds = new Set(parseNodeIds('persistentPeerIds', persistentPeerIds));
   const create = (context: ReactorContext): ReactorHandlers<typeof PexChannel> => {
     const { clock, random, logger } = context;
-    const outboundMax = outboundPeersMax ?? PEX_OUTBOUND_PEERS_MAX_DEFAULT;
     const network = new SwitchNetwork(context, outboundMax, persistentIds);
     const pex = new Pex({ ...ofPex, network, clock, random, logger });
     const own = toPexAddressOr(() => nodeInfoAddress(context.switch.nodeInfo));

@@ -34,12 +34,9 @@ export class PexSeeds {
 
   /** @throws P2pError `PEER_INVALID` for one that does not parse; RangeError for over {@link SEEDS_MAX}. */
   constructor(options: PexSeedsOptions) {
-    if (options.seeds.length > SEEDS_MAX) {
-      throw new RangeError(`option seeds has ${options.seeds.length} entries: at most ${SEEDS_MAX}`);
-    }
     this.#options = options;
     this.#logger = options.logger ?? silentLogger;
-    this.#seeds = options.seeds.map(parseSeed);
+    this.#seeds = parseSeeds(options.seeds);
   }
 
   /** Seeds given. */
@@ -93,6 +90,20 @@ export class PexSeeds {
         .then(settle, fail);
     });
   }
+}
+
+/**
+ * The addresses of seeds as people write them.
+ *
+ * @throws P2pError `PEER_INVALID` for one that does not parse; TypeError, RangeError for no list, or one that is too long.
+ * @internal
+ */
+export function parseSeeds(seeds: readonly string[]): NodeAddress[] {
+  if (!Array.isArray(seeds)) throw new TypeError('option seeds is not a list');
+  if (seeds.length > SEEDS_MAX) {
+    throw new RangeError(`option seeds has ${seeds.length} entries: at most ${SEEDS_MAX}`);
+  }
+  return seeds.map(parseSeed);
 }
 
 function parseSeed(text: string): NodeAddress {

@@ -7,7 +7,14 @@
  * `p2p/pex/pex_reactor.go`.
  */
 import type { Clock, Timer } from '../base/clock.ts';
-import { checkOptionNames, type OptionNames } from '../base/errors.ts';
+import {
+  checkBoolean,
+  checkFunction,
+  checkMethods,
+  checkOptionNames,
+  describeReason,
+  type OptionNames,
+} from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { AddressBook } from './address-book.ts';
@@ -23,7 +30,7 @@ import {
 } from './pex-limits.ts';
 import type { PexNetwork, PexPeer } from './pex-network.ts';
 import { SeedCrawler } from './pex-seed-crawler.ts';
-import { type HostResolver, PexSeeds } from './pex-seeds.ts';
+import { type HostResolver, PexSeeds, parseSeeds } from './pex-seeds.ts';
 
 /** What a {@link Pex} is made with. */
 export interface PexOptions {
@@ -65,6 +72,26 @@ export const PEX_OPTION_NAMES: OptionNames<PexOptions> = {
   logger: true,
 };
 
+/**
+ * Checks what does not come from the switch; also called by `pexReactor`, so that a mistake shows where it was made.
+ *
+ * @throws TypeError, RangeError naming the option; P2pError `PEER_INVALID` for a seed that does not parse. @internal
+ */
+export function checkPexOptions(options: Omit<PexOptions, 'network' | 'clock' | 'random'>): void {
+  const { book, seeds, resolve, isSeed } = options;
+  checkMethods('book', book, 'an AddressBook', ['addAddress', 'pickAddress', 'hasMisbehaved']);
+  if (seeds !== undefined) parseSeeds(seeds);
+  if (resolve !== undefined) checkFunction('resolve', resolve);
+  if (isSeed !== undefined) checkBoolean('isSeed', isSeed);
+  for (const [name, least] of DURATIONS) if (options[name] !== undefined) atLeast(name, options[name], least);
+}
+
+const DURATIONS = [
+  ['ensurePeersIntervalMs', 1],
+  ['seedDisconnectAfterMs', 0],
+  ['persistentPauseMsMax', 0],
+] as const;
+
 /** Peer exchange of one node. */
 export class Pex {
   readonly #book: AddressBook;
@@ -84,10 +111,11 @@ export class Pex {
 
   /**
    * @throws P2pError `PEER_INVALID` for a seed that does not parse.
-   * @throws RangeError for an option out of its range, or not known.
+   * @throws TypeError, RangeError for an option of another type, out of its range, or not known.
    */
   constructor(options: PexOptions) {
     checkOptionNames(options, PEX_OPTION_NAMES);
+    checkPexOptions(options);
     const { book, network, clock, random } = options;
     this.#book = book;
     this.#network = network;
@@ -95,11 +123,10 @@ export class Pex {
     this.#random = random;
     this.#logger = options.logger ?? silentLogger;
     const isSeed = options.isSeed ?? false;
-    const ensureMs = atLeast('ensurePeersIntervalMs', options.ensurePeersIntervalMs ?? ENSURE_PEERS_INTERVAL_MS, 1);
-    this.#intervalMs = isSeed ? SEED_CRAWL_INTERVAL_MS : ensureMs;
+    this.#intervalMs = isSeed ? SEED_CRAWL_INTERVAL_MS : (options.ensurePeersIntervalMs ?? ENSURE_PEERS_INTERVAL_MS);
     const { seeds = [], resolve, logger = silentLogger } = options;
     this.#seeds = new PexSeeds({ seeds, resolve, clock, random, logger });
-    const persistentPauseMsMax = atLeast('persistentPauseMsMax', options.persistentPauseMsMax ?? 0, 0);
+    const { persistentPauseMsMax = 0 } = options;
     this.#dialer = new PexDialer({ book, network, clock, random, persistentPauseMsMax });
     this.#exchange = new PexExchange({
       book,
@@ -108,7 +135,7 @@ export class Pex {
       onAnswer: (peer) => this.#onAnswer(peer),
     });
     if (!isSeed) return;
-    const keepMs = atLeast('seedDisconnectAfterMs', options.seedDisconnectAfterMs ?? SEED_DISCONNECT_AFTER_MS, 0);
+    const { seedDisconnectAfterMs: keepMs = SEED_DISCONNECT_AFTER_MS } = options;
     this.#crawler = new SeedCrawler({ dialer: this.#dialer, exchange: this.#exchange, network, clock, keepMs });
   }
 
@@ -298,7 +325,7 @@ export class Pex {
   }
 }
 
-function atLeast(name: string, value: number, least: number): number {
-  if (value >= least && Number.isFinite(value)) return value;
-  throw new RangeError(`option ${name} is ${value}: expected ${least} or more`);
+function atLeast(name: string, value: number, least: number): void {
+  if (Number.isFinite(value) && value >= least) return;
+  throw new RangeError(`option ${name} is ${describeReason(value, 60)}: expected ${least} or more`);
 }

@@ -53,9 +53,13 @@ const OPTION_NAMES: OptionNames<ChannelOptions<number, unknown>> = {
   filterBytes: true,
 };
 
-/** Describes a channel. Its numbers are checked when a switch takes it. @throws RangeError for an option that is not known. */
+/**
+ * Describes a channel. Its numbers are checked when a switch takes it.
+ *
+ * @throws TypeError for what are no options; RangeError for an option that is not known.
+ */
 export function channel<const I extends number, M>(options: ChannelOptions<I, M>): Channel<M, I> {
-  checkOptionNames(options, OPTION_NAMES, ` of channel ${options.id}`);
+  checkOptionNames(options, OPTION_NAMES, ` of channel ${options?.id ?? ''}`.trimEnd());
   const { codec, filterBytes, priority = 1, ...rest } = options;
   return { id: options.id, codec, filterBytes, descriptor: { ...rest, priority } };
 }

@@ -2,9 +2,9 @@
 import { GenServer } from '../actors/gen-server.ts';
 import type { CallHandlers, CastHandlers, MaybePromise, ServerRef } from '../actors/protocol.ts';
 import { type NoReply, noreply, type Ok, ok } from '../actors/results.ts';
-import { describeReason } from '../base/errors.ts';
+import { checkOptionNames, describeReason } from '../base/errors.ts';
 import type { Peer } from './peer.ts';
-import type { ReactorHandlers } from './reactor.ts';
+import { REACTOR_HANDLER_NAMES, type ReactorHandlers } from './reactor.ts';
 import type { AnyChannel } from './reactor-channel.ts';
 import type { Delivery, HookCall, ReactorProtocol, ReactorSlot } from './reactor-slot.ts';
 import type { SwitchContext } from './switch-context.ts';
@@ -45,6 +45,10 @@ export class ReactorServer extends GenServer<ReactorState, ReactorProtocol, [Swi
     // Whoever forgets it, or makes `create` async, is told now and not by the loss of the first peer that speaks.
     if (typeof (handlers as Partial<ReactorHandlers> | undefined)?.receive !== 'function') {
       throw new TypeError(`reactor ${slot.spec.id}: what create returned has no receive`);
+    }
+    // A class has methods of its own; what is written down in place has nothing that nobody calls, unless it is misspelt.
+    if (Object.getPrototypeOf(handlers) === Object.prototype) {
+      checkOptionNames(handlers, REACTOR_HANDLER_NAMES, ` of reactor ${slot.spec.id}`);
     }
     const server = this.self as unknown as ReactorRef;
     const isRestart = slot.attach(server);

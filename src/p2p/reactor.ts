@@ -18,6 +18,7 @@
 import type { Pid } from '../actors/pid.ts';
 import type { MaybePromise } from '../actors/protocol.ts';
 import type { Clock } from '../base/clock.ts';
+import { checkFunction, type OptionNames } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { Peer } from './peer.ts';
@@ -73,12 +74,36 @@ export interface ReactorSpec {
   readonly peerFilter?: PeerFilter | undefined;
 }
 
-/** Describes a reactor: what it is called, its channels, how it is made, and whom it refuses. */
+/** @internal */
+export const REACTOR_SPEC_NAMES: OptionNames<ReactorSpec> = {
+  id: true,
+  channels: true,
+  create: true,
+  peerFilter: true,
+};
+
+/** @internal */
+export const REACTOR_HANDLER_NAMES: OptionNames<ReactorHandlers> = {
+  initPeer: true,
+  addPeer: true,
+  removePeer: true,
+  receive: true,
+  handleInfo: true,
+  stop: true,
+};
+
+/**
+ * Describes a reactor: what it is called, its channels, how it is made, and whom it refuses.
+ *
+ * @throws TypeError for a `create`, or a `peerFilter`, that is no function.
+ */
 export function reactor<const C extends readonly AnyChannel[]>(
   id: string,
   channels: C,
   create: (context: ReactorContext) => ReactorHandlers<C[number]>,
   peerFilter?: PeerFilter,
 ): ReactorSpec {
+  checkFunction(`create of reactor ${id}`, create);
+  if (peerFilter !== undefined) checkFunction(`peerFilter of reactor ${id}`, peerFilter);
   return { id, channels, create: create as ReactorSpec['create'], peerFilter };
 }

@@ -1,7 +1,7 @@
 /** Remote: a node one can call. A handle; the work is done by the actors under its supervisor. */
 import { ActorError } from '../actors/errors.ts';
 import type { CallOptions } from '../actors/request.ts';
-import { CodedError, checkInteger } from '../base/errors.ts';
+import { CodedError, checkInteger, checkOptionNames, type OptionNames } from '../base/errors.ts';
 import { ErrorMessage, NotFound } from '../codec/archethic-node-messages.ts';
 import type { InputFieldsOf, MessageType, MessageValue, ReplyOf } from '../codec/message.ts';
 import type { MessageCatalog } from '../codec/message-catalog.ts';
@@ -19,6 +19,9 @@ import type { WantedRemote } from './remote-keeper.ts';
 /** Any message type, whatever its fields. */
 // biome-ignore lint/suspicious/noExplicitAny: fields are both read and written, so only any fits every type
 export type AnyMessageType = MessageType<string, any, any, any>;
+
+const CALL_OPTION_NAMES: OptionNames<CallOptions> = { timeoutMs: true, signal: true, isUrgent: true, caller: true };
+const CONNECTED_OPTION_NAMES = { timeoutMs: true };
 
 /** A remote node. */
 export class Remote {
@@ -54,13 +57,15 @@ export class Remote {
    * @param options.timeoutMs - 1 to 3 600 000 ms from now; default `callTimeoutMs` of the node, 5000.
    * @returns the reply, told apart by `name`: what the request declares, or Error or NotFound.
    * @throws P2pError `TIMEOUT`, `CLOSED`, `QUEUE_FULL`, `ENCODE_FAILED`, `SEAL_FAILED`, `BAD_REPLY`, `UNEXPECTED_REPLY`,
-   * `ABORTED`, `STOPPED`, exactly one and exactly once; RangeError for a timeout out of range.
+   * `ABORTED`, `STOPPED`, exactly one and exactly once; RangeError for a timeout out of range or an option
+   * that is not known.
    */
   async call<M extends AnyMessageType>(
     message: M,
     fields: InputFieldsOf<M>,
     options: CallOptions = {},
   ): Promise<ReplyOf<M>> {
+    checkOptionNames(options, CALL_OPTION_NAMES, ' of call');
     const timeoutMs = checkTimeout(options.timeoutMs, this.#context.limits.callTimeoutMs);
     const value = await this.#send(this.#admit(message, fields), { ...options, timeoutMs });
     return expectReply(message, value) as ReplyOf<M>;
@@ -104,6 +109,7 @@ export class Remote {
   async connected(options: { readonly timeoutMs?: number } = {}): Promise<void> {
     const { clock, events } = this.#context;
     const { publicKey } = this;
+    checkOptionNames(options, CONNECTED_OPTION_NAMES, ' of connected');
     const timeoutMs = checkTimeout(options.timeoutMs, NODE_LIMITS.callTimeoutMs[0]);
     if (this.#remote.isReleased || this.#context.isStopped) throw this.#givenUp();
     if (this.state === 'connected') return;

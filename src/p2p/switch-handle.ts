@@ -66,7 +66,8 @@ export interface SwitchHandle {
    *
    * @param address - `ID@HOST:PORT`, or its parts.
    * @throws SwitchError: a rejection, `ALREADY_DIALING`, `OUTBOUND_MAX`, `DIALS_MAX`, `DIAL_FAILED`, `PEER_CLOSED`, `STOPPED`;
-   * CodecError `INVALID_VALUE` for a text that is no address. All as rejections.
+   * CodecError `INVALID_VALUE` for a text that is no address; RangeError for an option that is not known. All as
+   * rejections.
    */
   dialPeer(address: string | NodeAddress, options?: DialPeerOptions): Promise<Peer>;
   /** Dials nodes in a random order, each after a random 0 to 3 s; failures are events. `p2p/switch.go DialPeersAsync`. */
@@ -81,7 +82,7 @@ export interface SwitchHandle {
    * Sends a message to every peer, and waits until each has taken it or not; `p2p/switch.go Broadcast`. Encoded once. Between
    * two broadcasts the order at a peer is that of the calls.
    *
-   * @throws RangeError when no reactor of ours has that channel; what its codec throws.
+   * @throws RangeError when no reactor of ours has that channel, or for an option that is not known; what its codec throws.
    */
   broadcast(channel: number, message: Uint8Array, options?: SendOptions): Promise<BroadcastResult[]>;
   broadcast<C extends AnyChannel>(channel: C, message: MessageOf<C>, options?: SendOptions): Promise<BroadcastResult[]>;

@@ -1,7 +1,7 @@
 /** What a switch is made with, checked once at the door; the inside trusts the result. */
 import type { ActorSystem } from '../actors/system.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { checkInteger, checkOptionNames, type OptionNames } from '../base/errors.ts';
+import { checkFunction, checkInteger, checkOptionNames, type OptionNames } from '../base/errors.ts';
 import { guardLogger, type Logger, silentLogger } from '../base/logger.ts';
 import { type Random, systemRandom } from '../base/random.ts';
 import { Telemetry } from '../base/telemetry.ts';
@@ -21,7 +21,7 @@ import { TcpTransport } from '../net/tcp-transport.ts';
 import type { Transport } from '../net/transport.ts';
 import { NODE_INFO_OPTION_NAMES, type NodeInfoOptions } from './node-info.ts';
 import { type ConnectionFilter, FILTERS_MAX, type PeerFilter } from './peer-filter.ts';
-import type { ReactorSpec } from './reactor.ts';
+import { REACTOR_SPEC_NAMES, type ReactorSpec } from './reactor.ts';
 import type { AnyChannel } from './reactor-channel.ts';
 
 /** Persistent peers and unconditional ids a switch takes, of each. */
@@ -180,9 +180,9 @@ export function parseSwitchOptions(options: SwitchOptions): ParsedSwitchOptions 
     persistentPeers: parseNodeAddresses('persistentPeers', options.persistentPeers ?? []),
     unconditionalPeerIds: parseNodeIds('unconditionalPeerIds', options.unconditionalPeerIds ?? []),
     allowDuplicateIp: options.allowDuplicateIp ?? false,
-    connectionFilters: bounded('connectionFilters', options.connectionFilters ?? [], FILTERS_MAX),
-    peerFilters: [...bounded('peerFilters', options.peerFilters ?? [], FILTERS_MAX), ...filtersOf(reactors)],
-    connection: parseConnection(options.connection ?? {}, clock),
+    connectionFilters: filters('connectionFilters', options.connectionFilters),
+    peerFilters: [...filters('peerFilters', options.peerFilters), ...filtersOf(reactors)],
+    connection: parseConnection(options.connection, clock),
     engine: options.engine ?? defaultEngine(),
     system,
     clock,
@@ -194,7 +194,7 @@ export function parseSwitchOptions(options: SwitchOptions): ParsedSwitchOptions 
 }
 
 /** Checked here, or each peer would be lost for what is wrong with our own options. */
-function parseConnection(options: PeerConnectionSettings, clock: Clock): PeerConnectionSettings {
+function parseConnection(options: PeerConnectionSettings = {}, clock: Clock): PeerConnectionSettings {
   checkOptionNames(options, PEER_CONNECTION_OPTION_NAMES, ' of connection');
   const connection = {
     sendRateBytesPerSecond: PEER_RATE_BYTES_PER_SECOND_DEFAULT,
@@ -224,7 +224,13 @@ export function parseNodeIds(name: string, ids: readonly string[]): string[] {
   });
 }
 
+function filters<T>(name: string, list: readonly T[] = []): readonly T[] {
+  for (const [index, filter] of bounded(name, list, FILTERS_MAX).entries()) checkFunction(`${name}[${index}]`, filter);
+  return list;
+}
+
 function bounded<T>(name: string, list: readonly T[], countMax: number): readonly T[] {
+  if (!Array.isArray(list)) throw new TypeError(`option ${name} is not a list`);
   if (list.length > countMax) throw new RangeError(`option ${name} has ${list.length} items: at most ${countMax}`);
   return list;
 }
@@ -233,7 +239,11 @@ function bounded<T>(name: string, list: readonly T[], countMax: number): readonl
 function channelsOf(reactors: readonly ReactorSpec[]): Map<number, AnyChannel> {
   const channels = new Map<number, AnyChannel>();
   const ids = new Set<string>();
-  for (const { id, channels: own } of bounded('reactors', reactors, REACTORS_MAX)) {
+  for (const spec of bounded('reactors', reactors, REACTORS_MAX)) {
+    checkOptionNames(spec, REACTOR_SPEC_NAMES, ' of reactors');
+    const { id, channels: own, create, peerFilter } = spec;
+    checkFunction(`create of reactor ${id}`, create);
+    if (peerFilter !== undefined) checkFunction(`peerFilter of reactor ${id}`, peerFilter);
     if (ids.has(id)) throw new RangeError(`option reactors: two are called ${id}`);
     ids.add(id);
     for (const each of own) {

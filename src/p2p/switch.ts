@@ -19,14 +19,14 @@ import type { ChildOptions, ChildSpec, StartContext } from '../actors/child-spec
 import { asProcess, type Pid } from '../actors/process.ts';
 import { ActorSystem } from '../actors/system.ts';
 import type { Unsubscribe } from '../base/emitter.ts';
-import { describeReason } from '../base/errors.ts';
+import { checkOptionNames, describeReason, type OptionNames } from '../base/errors.ts';
 import { formatHostPort, formatNodeAddress, type NodeAddress } from '../codec/cometbft-address.ts';
 import type { NodeInfo } from '../codec/cometbft-node-info.ts';
 import type { SendOptions } from '../net/mconnection-options.ts';
 import type { NetAddress } from '../net/net-address.ts';
 import { formatTree, type TreeNode } from '../supervisor/tree.ts';
 import { ownNodeInfo } from './node-info.ts';
-import type { Peer } from './peer.ts';
+import { type Peer, SEND_OPTION_NAMES } from './peer.ts';
 import type { PeerSet } from './peer-set.ts';
 import { type AnyChannel, formatChannelId, type MessageOf } from './reactor-channel.ts';
 import type { ReactorCounters } from './reactor-slot.ts';
@@ -45,6 +45,8 @@ import { type SwitchTree, startSwitchTree } from './switch-tree.ts';
 
 /** What a NodeInfo says of a node that does not listen: nobody dials it. */
 const NOWHERE = '0.0.0.0:0';
+
+const DIAL_OPTION_NAMES: OptionNames<DialPeerOptions> = { isPersistent: true };
 
 /** What a switch has counted. */
 export interface SwitchStats extends Readonly<SwitchCounters>, PeerCounts {
@@ -152,6 +154,7 @@ export class Switch implements SwitchHandle {
   }
 
   async dialPeer(address: string | NodeAddress, options: DialPeerOptions = {}): Promise<Peer> {
+    checkOptionNames(options, DIAL_OPTION_NAMES, ' of dialPeer');
     const parsed = toNodeAddress(address);
     if (options.isPersistent === true) this.addPersistentPeers([parsed]);
     try {
@@ -165,6 +168,7 @@ export class Switch implements SwitchHandle {
   }
 
   dialPeersAsync(addresses: readonly (string | NodeAddress)[], options: DialPeerOptions = {}): void {
+    checkOptionNames(options, DIAL_OPTION_NAMES, ' of dialPeer');
     const parsed = parseNodeAddresses('addresses', addresses);
     if (options.isPersistent === true) this.addPersistentPeers(parsed);
     if (this.#context.isStopped) return;
@@ -208,6 +212,7 @@ export class Switch implements SwitchHandle {
     message: unknown,
     options: SendOptions = {},
   ): Promise<BroadcastResult[]> {
+    checkOptionNames(options, SEND_OPTION_NAMES, ' of broadcast');
     const { id, bytes } = this.#encode(channel, message);
     const sends = this.peers.copy().map(async (peer) => ({ peer, result: await peer.send(id, bytes, options) }));
     return Promise.all(sends);
