@@ -1,8 +1,10 @@
 /** Why `genmesh call` has no reply, in one line that says what to do. */
 import type { CodedError } from '../base/errors.ts';
+import { CodecError } from '../codec/errors.ts';
+import { CryptoError } from '../crypto/errors.ts';
 import type { PublicKey } from '../crypto/keys.ts';
 import { formatNetAddress } from '../net/net-address.ts';
-import { P2pError } from '../p2p/errors.ts';
+import { causeOf, P2pError } from '../p2p/errors.ts';
 import type { Wire } from '../p2p/node-options.ts';
 import type { PeerAddress } from '../p2p/peer-address.ts';
 import { SwitchError } from '../p2p/switch-errors.ts';
@@ -50,24 +52,34 @@ const DIAL_FAILURES: { readonly [code in string]?: string } = {
   PEER_CLOSED: 'it closed the connection (PEER_CLOSED): it may be full, or have one with this key already; try again',
 };
 
-function handshakeFailure({ code, message }: SwitchError, found: ProbeResult): string {
+function handshakeFailure(error: SwitchError, found: ProbeResult): string {
+  const { code, message } = error;
   const what = withCode(message, code);
+  // What said something that is no handshake is no node, however silent it is where it is only greeted.
+  const isNonsense = causeOf(error, CodecError) !== undefined || causeOf(error, CryptoError) !== undefined;
   switch (found) {
     case 'archethic':
       return `the node there speaks wire archethic, not mconnection (${code}): give --wire archethic`;
     case 'mconnection':
       return `${what}: it speaks wire mconnection, so try again, or look at what it logs`;
     case 'other':
-      return `what answers there is no genmesh node (${code}): check host and port`;
-    case 'silent':
-      return `${what}: it takes connections and says nothing: check host and port, or look at the node there`;
+      return noNode(code);
     default:
+      if (isNonsense) return noNode(code);
+      if (found === 'silent' && code === 'HANDSHAKE_TIMEOUT') {
+        return `it takes connections and says nothing (${code}): check host and port, or look at the node there`;
+      }
       return `${what}: it may be full, or no genmesh node: try again, or check host and port`;
   }
 }
 
+const noNode = (code: string): string => `what answers there is no genmesh node (${code}): check host and port`;
+
+/** A full node looks the same on the wire until it knows who asks, and takes no calls whatever it is asked. */
+const FULL_NODE = 'if it is a CometBFT node, it takes no calls: look at it with genmesh peer';
+
 function anotherNode(publicKey: PublicKey): string {
-  return `another node is there: ${publicKey} is not its key, look at the line it printed`;
+  return `another node is there: ${publicKey} is not its key; if it is a genmesh node, take the address it printed; ${FULL_NODE}`;
 }
 
 /** The line for a call that was made and got no reply; what is no failure of a call is given back as it is. */
@@ -75,11 +87,23 @@ export async function callFailure(error: unknown, call: FailedCall): Promise<unk
   if (!(error instanceof P2pError)) return error;
   const what = `${call.name} to ${formatNetAddress(call.peer.address)}`;
   let why = withCode(error.message, error.code);
-  if (error.code === 'TIMEOUT') {
-    why = `${what} got no reply in ${call.timeoutMs} ms: give it longer with --timeout, or look at the node there`;
-  } else if (error.code === 'CLOSED') why = `${what} ${await closedWhy(error, call)}`;
+  if (error.code === 'TIMEOUT') why = `${what} got no reply in ${call.timeoutMs} ms${await lateWhy(call)}`;
+  else if (error.code === 'CLOSED') why = `${what} ${await closedWhy(error, call)}`;
   return new CliError('CALL_FAILED', why, { cause: error });
 }
+
+/** Whoever is there on wire mconnection has proven its key before the call; on wire archethic it may be anybody. */
+async function lateWhy({ wire, probe }: FailedCall): Promise<string> {
+  const found = wire === 'mconnection' ? wire : await probe();
+  if (found === 'mconnection' && wire === 'archethic') return `: ${WRONG_WIRE}`;
+  if (found === 'other') return ': what answers there is no genmesh node: check host and port';
+  if (found === 'silent' || found === 'closed') {
+    return ', and what is there answers no heartbeat either: check host and port, or look at the node there';
+  }
+  return ': give it longer with --timeout, or look at the node there';
+}
+
+const WRONG_WIRE = `what is there speaks wire mconnection, not archethic: if it is a genmesh node, give --wire mconnection; ${FULL_NODE}`;
 
 async function closedWhy(error: P2pError, { wire, fault, peer, probe }: FailedCall): Promise<string> {
   if (fault !== undefined && fault.code !== 'FRAME_INVALID') {
@@ -89,7 +113,7 @@ async function closedWhy(error: P2pError, { wire, fault, peer, probe }: FailedCa
   if (wire === 'mconnection') return `was not answered (${error.code}): ${error.message}`;
   const found = await probe();
   if (found === 'mconnection') {
-    return 'was not answered: the node there speaks wire mconnection, not archethic: give --wire mconnection';
+    return `was not answered: ${WRONG_WIRE}`;
   }
   if (fault !== undefined) {
     return `got what is no frame (${fault.code}: ${fault.message}): what answers there is no genmesh node: check host and port`;

@@ -56,7 +56,8 @@ const REASONS: { readonly [code in string]?: Reason } = {
     return `the node is of network ${name}, not ${network}: give --network ${name} if that is meant`;
   },
   HANDSHAKE_FAILED: brokenHandshake,
-  HANDSHAKE_TIMEOUT: noNode,
+  HANDSHAKE_TIMEOUT: () =>
+    'it took the connection and did not shake hands in time: give the peer-to-peer port (26656) of a CometBFT node, not RPC (26657), or look at the node there',
   SELF: () => 'that node has our own key: give another --key',
   PEER_CLOSED: () => 'the node closed the connection: it may be full, or have a peer with our key already; try again',
   NODE_INFO_INVALID: (error) => `what the node says of itself does not hold (${plainText(error.message)})`,

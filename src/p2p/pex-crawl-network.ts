@@ -58,9 +58,10 @@ export function wireCrawlNetwork(options: WireCrawlOptions): CrawlNetwork<NodeIn
   // Nobody takes 0.0.0.0 into an address book, so a crawler leaves no trace in them.
   const nodeInfo = ownNodeInfo(id, '0.0.0.0:0', Uint8Array.of(PEX_CHANNEL_ID), options);
   return {
-    async connect(address: PexAddress, signal: AbortSignal): Promise<CrawlPeer<NodeInfo>> {
+    async connect(address: PexAddress, signal: AbortSignal, onDialed?: () => void): Promise<CrawlPeer<NodeInfo>> {
       const target = { scheme: transport.scheme, host: address.ip, port: address.port };
       const stream = await transport.dial(target, { timeoutMs: stepTimeoutMs, signal });
+      onDialed?.();
       const connection = await upgradeConnection(stream, {
         clock,
         random,

@@ -54,8 +54,13 @@ export interface CrawlPeer<Info> {
 
 /** The way to make such a connection. */
 export interface CrawlNetwork<Info> {
-  /** Connects, handshake and all; rejects when it cannot. Stops trying when `signal` aborts. */
-  connect(address: PexAddress, signal: AbortSignal): Promise<CrawlPeer<Info>>;
+  /**
+   * Connects, handshake and all; rejects when it cannot. Stops trying when `signal` aborts.
+   *
+   * @param onDialed - to be called when somebody has taken the connection, before the handshake: what then takes too long
+   *   is not said to be out of reach.
+   */
+  connect(address: PexAddress, signal: AbortSignal, onDialed?: () => void): Promise<CrawlPeer<Info>>;
 }
 
 /** How far a crawl has come. */
@@ -280,18 +285,21 @@ class CrawlRun<Info> {
     let peer: CrawlPeer<Info> | undefined;
     try {
       const { connectTimeoutMs, answerTimeoutMs } = this.#limits;
-      const connecting = this.#network.connect(address, abort.signal);
+      let isDialed = false;
+      const connecting = this.#network.connect(address, abort.signal, () => {
+        isDialed = true;
+      });
       // A connection that comes after the deadline has nobody to close it but us.
       connecting.then(
         (late) => abort.signal.aborted && late.close(),
         () => {},
       );
-      peer = await this.#within(connecting, connectTimeoutMs, 'connection', abort);
+      peer = await this.#within(connecting, connectTimeoutMs, () => (isDialed ? NO_HANDSHAKE : 'no connection'), abort);
       const connectMs = this.#clock.monotonicMs() - startMs;
       this.#reachedIds.add(address.id);
       const reached = { ...blank, info: peer.info, connectMs };
       try {
-        const knows = await this.#within(peer.requestAddresses(), answerTimeoutMs, 'answer', abort);
+        const knows = await this.#within(peer.requestAddresses(), answerTimeoutMs, () => 'no answer', abort);
         const answerMs = this.#clock.monotonicMs() - startMs - connectMs;
         return { ...reached, outcome: 'answered', answerMs, knows, error: undefined };
       } catch (error) {
@@ -304,7 +312,7 @@ class CrawlRun<Info> {
     }
   }
 
-  #within<T>(promise: Promise<T>, timeoutMs: number, what: string, abort: AbortController): Promise<T> {
+  #within<T>(promise: Promise<T>, timeoutMs: number, what: () => string, abort: AbortController): Promise<T> {
     const { signal } = abort;
     return new Promise<T>((resolve, reject) => {
       const onAbort = (): void => {
@@ -312,7 +320,7 @@ class CrawlRun<Info> {
         reject(signal.reason);
       };
       const timer = this.#clock.setTimer(() => {
-        abort.abort(new P2pError('TIMEOUT', `no ${what} in ${timeoutMs} ms`));
+        abort.abort(new P2pError('TIMEOUT', `${what()} in ${timeoutMs} ms`));
       }, timeoutMs);
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
@@ -329,6 +337,9 @@ class CrawlRun<Info> {
     wake?.();
   }
 }
+
+/** Somebody took the connection: what listens there may be another service. */
+const NO_HANDSHAKE = 'connected, but did not shake hands';
 
 function parseCrawlLimits(options: Partial<CrawlLimits>): CrawlLimits {
   const limits: Record<string, number> = {};

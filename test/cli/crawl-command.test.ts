@@ -1,4 +1,5 @@
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
@@ -86,6 +87,32 @@ test('the JSON says of each node that did not answer why: the code and one line'
     ]),
   );
   for (const { error } of nodes.slice(1)) expect(error?.message).toMatch(/^[^\n]{1,200}$/);
+});
+
+test('a listener that takes connections and says nothing is said to be there, and not to shake hands', async () => {
+  const sockets = new Set<Socket>();
+  const silent = createServer((socket) => sockets.add(socket.on('error', () => {})));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const mute = { id: 'c'.repeat(40), ip: '127.0.0.1', port: (silent.address() as AddressInfo).port };
+  try {
+    const root = await stage({ knows: [mute] });
+    const patience = [...FAST.slice(0, -1), '700'];
+    const { stdout } = await runHere(['crawl', root.address, ...patience]);
+    const { nodes } = JSON.parse(stdout) as Found;
+    expect(nodes.find(({ id }) => id === mute.id)).toMatchObject({
+      outcome: 'unreachable',
+      error: { code: 'TIMEOUT', message: 'connected, but did not shake hands in 700 ms' },
+    });
+    const first = `${mute.id}@127.0.0.1:${mute.port}`;
+    const asRoot = await runHere(['crawl', first, ...patience]);
+    expect(asRoot).toMatchObject({ code: 1, stdout: '' });
+    expect(asRoot.stderr).toContain(`:${mute.port}: connected, but did not shake hands in 700 ms`);
+    const asked = await runHere(['crawl', first, ...patience.slice(2)]);
+    expect(asked.stderr).toContain('it took the connection and did not shake hands in time');
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  }
 });
 
 test('without --out the JSON is printed, and addresses of private networks are not followed without --private', async () => {

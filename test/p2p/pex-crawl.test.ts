@@ -17,18 +17,19 @@ import { at, idOf } from './pex-rig.ts';
 /** A network of nodes that know each other as told; who is not in it cannot be reached. */
 class FakeWorld implements CrawlNetwork<string> {
   readonly clock: VirtualClock = new VirtualClock();
-  readonly knows: Map<string, readonly PexAddress[] | 'silent' | 'stuck'> = new Map();
+  readonly knows: Map<string, readonly PexAddress[] | 'silent' | 'stuck' | 'shy'> = new Map();
   readonly connects: { readonly id: string; readonly atMs: number }[] = [];
   readonly open: Set<string> = new Set();
   openMost = 0;
   connectMs = 10;
 
-  async connect(address: PexAddress, signal: AbortSignal): Promise<CrawlPeer<string>> {
+  async connect(address: PexAddress, signal: AbortSignal, onDialed?: () => void): Promise<CrawlPeer<string>> {
     this.connects.push({ id: address.id, atMs: this.clock.monotonicMs() });
     const knows = this.knows.get(address.id);
+    if (knows === 'shy') onDialed?.();
     await new Promise<void>((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error));
-      if (knows !== 'stuck') this.clock.setTimer(resolve, this.connectMs);
+      if (knows !== 'stuck' && knows !== 'shy') this.clock.setTimer(resolve, this.connectMs);
     });
     if (knows === undefined) throw new P2pError('CLOSED', 'nobody there');
     const name = `${address.id}@${address.ip}`;
@@ -107,13 +108,16 @@ describe('crawl', () => {
     expect([world.open.size, world.clock.timerCount]).toEqual([0, 0]);
   });
 
-  test('a connection that never comes ends at its deadline', async () => {
+  test.each([
+    ['stuck', 'no connection in 700 ms'],
+    ['shy', 'connected, but did not shake hands in 700 ms'],
+  ] as const)('a visit that is %s ends at its deadline: %s', async (how, message) => {
     const world = new FakeWorld();
-    world.knows.set(idOf(1), 'stuck');
+    world.knows.set(idOf(1), how);
     const [visit] = await world.run({ roots: nodes(1), connectTimeoutMs: 700 });
     expect(visit).toMatchObject({
       outcome: 'unreachable',
-      error: { code: 'TIMEOUT', message: 'no connection in 700 ms' },
+      error: { code: 'TIMEOUT', message },
     });
     expect(world.clock.monotonicMs()).toBe(700);
     expect(world.clock.timerCount).toBe(0);
