@@ -3,10 +3,11 @@
  * arguments is `node:util` `parseArgs`; every complaint about them is made here, names the option and its range, and is a
  * {@link CliError} `USAGE`.
  */
+import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CliError } from './errors.ts';
 import { didYouMean } from './nearest-names.ts';
-import type { Shell } from './shell.ts';
+import type { Shell, StopCause } from './shell.ts';
 
 /** Exit code of a command that did what it was asked. */
 export const EXIT_OK = 0;
@@ -14,6 +15,11 @@ export const EXIT_OK = 0;
 export const EXIT_FAILURE = 1;
 /** Exit code after a wrong use. */
 export const EXIT_USAGE = 2;
+
+/** The exit code of what such an end broke off: 128 + the number of the signal; 0 when nobody reads on. */
+export function exitCodeOf(cause: StopCause): number {
+  return cause === 'EPIPE' ? EXIT_OK : 128 + constants.signals[cause];
+}
 
 /** An option of a command, and how its texts become a value. */
 export interface Option<T> {

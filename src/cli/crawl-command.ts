@@ -1,5 +1,6 @@
 /** `genmesh crawl`: walks a CometBFT network by peer exchange and draws it, as JSON and for Graphviz. */
-import { closeSync, lstatSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve as resolvePath } from 'node:path';
 import { CodedError, describeReason } from '../base/errors.ts';
 import type { NodeAddress } from '../codec/cometbft-address.ts';
 import type { NodeInfo } from '../codec/cometbft-node-info.ts';
@@ -9,13 +10,13 @@ import { CRAWL_LIMITS, type CrawlNetwork, type CrawlVisit, crawl } from '../p2p/
 import { wireCrawlNetwork } from '../p2p/pex-crawl-network.ts';
 import { type Topology, TopologyBuilder, type TopologyNode, topologyToDot } from '../p2p/pex-topology.ts';
 import { SwitchError } from '../p2p/switch-errors.ts';
-import { type Command, command, EXIT_OK, flag, number, quote, text, usage } from './command-line.ts';
+import { type Command, command, EXIT_OK, exitCodeOf, flag, number, quote, text, usage } from './command-line.ts';
 import { CliError } from './errors.ts';
 import { readNodeKeyFile } from './node-key-file.ts';
-import { parseTarget } from './peer-command.ts';
+import { checkNetwork, parseTarget } from './peer-command.ts';
 import { joinFailure, networkOf } from './peer-failure.ts';
 import { plainNodeInfo, plainText } from './peer-sighting.ts';
-import type { Shell } from './shell.ts';
+import type { Shell, StopCause } from './shell.ts';
 
 /** Addresses of the first node's host name that are tried. */
 export const ROOT_ADDRESSES_MAX = 4;
@@ -26,7 +27,7 @@ export const CRAWL_TIMEOUT_MS_MAX = 600_000;
 const details: readonly string[] = [
   'Visits a node, asks whom it knows, visits those, and so on, each once: few at a time, never two at one host, with a',
   'pause between dials. Visited nodes are told an address that nobody keeps. Addresses that the open internet cannot',
-  'reach are left out unless --private is given. A signal ends the walk early; what was found is written all the same.',
+  'reach are left out unless --private is given. A signal ends the walk early; what was found is written, if anything.',
   '',
   'Without --out the JSON goes to standard output. Each of its nodes has an outcome (answered, silent, unreachable), what',
   'it says of itself, whom it knows, and, when it did not answer, the error: its code and one line.',
@@ -64,6 +65,7 @@ export const crawlCommand: Command = command({
   exits: [
     ['0', 'the topology is written'],
     ['1', 'the first node was not reached, or a file cannot be written: one line on stderr says why'],
+    ['130, 143', 'SIGINT, SIGTERM came before any node was visited: nothing is written'],
   ],
   examples: [
     'genmesh crawl 5576458aef205977e18fd50b274e9b5d9014525a@localhost:26656 --private',
@@ -72,30 +74,46 @@ export const crawlCommand: Command = command({
   async run(options, [target = ''], shell): Promise<number> {
     const { key } = options;
     const first = parseTarget(target);
+    if (options.network !== undefined) checkNetwork(options.network);
+    if (isOneFile(options.out, options.dot)) throw usage('options --out and --dot name the same file: give two');
     // A walk may take hours: what cannot be kept is said before it.
     for (const path of [options.out, options.dot]) if (path !== undefined) checkWritable(path);
     const roots = await resolve(shell, first);
     const { clock, random, engine } = shell;
     const nodeKey = key === undefined ? engine.generateKeyPair(random) : readNodeKeyFile(key, engine);
     const wire = { transport: new TcpTransport({ clock }), nodeKey, clock, random, engine };
-    const network =
-      options.network ?? (await askNetwork(shell, wireOf({ ...wire, network: ANY_NETWORK }, options.timeout), roots));
-    const topology = await walk(shell, {
-      network: wireOf({ ...wire, network }, options.timeout),
-      roots,
-      chain: network,
-      crawl: {
-        concurrency: options.concurrency,
-        dialIntervalMs: options.interval,
-        connectTimeoutMs: options.timeout,
-        answerTimeoutMs: options.timeout,
-        addressesMax: options.max,
-        depthMax: options.depth,
-        isStrict: !options.private,
-      },
-    });
-    write(shell, topology, network, options);
-    return EXIT_OK;
+    const end = new Ending(shell);
+    try {
+      const network =
+        options.network ??
+        (await askNetwork(shell, wireOf({ ...wire, network: ANY_NETWORK }, options.timeout), roots, end));
+      const topology = await walk(shell, {
+        network: wireOf({ ...wire, network }, options.timeout),
+        roots,
+        chain: network,
+        end,
+        crawl: {
+          concurrency: options.concurrency,
+          dialIntervalMs: options.interval,
+          connectTimeoutMs: options.timeout,
+          answerTimeoutMs: options.timeout,
+          addressesMax: options.max,
+          depthMax: options.depth,
+          isStrict: !options.private,
+        },
+      });
+      if (end.cause !== undefined && topology.nodes.length === 0) return exitCodeOf(end.cause);
+      write(shell, topology, network, options);
+      return EXIT_OK;
+    } catch (error) {
+      // A dial that the signal broke off has not failed.
+      if (end.cause !== undefined && error instanceof CliError && error.code === 'CALL_FAILED') {
+        return exitCodeOf(end.cause);
+      }
+      throw error;
+    } finally {
+      end.off();
+    }
   },
 });
 
@@ -111,6 +129,21 @@ function wireOf(
   }
 }
 
+/** The signal that ends a walk early. */
+class Ending {
+  readonly #abort = new AbortController();
+  readonly signal: AbortSignal = this.#abort.signal;
+  readonly off: () => void;
+  cause: StopCause | undefined;
+
+  constructor(shell: Shell) {
+    this.off = shell.onStop((cause) => {
+      this.cause ??= cause;
+      this.#abort.abort();
+    });
+  }
+}
+
 /** What a dial that only asks for the network says it is of. */
 const ANY_NETWORK = 'unknown';
 
@@ -119,30 +152,25 @@ async function askNetwork(
   shell: Shell,
   network: CrawlNetwork<NodeInfo>,
   roots: readonly PexAddress[],
+  { signal }: Ending,
 ): Promise<string> {
-  const abort = new AbortController();
-  const offStop = shell.onStop(() => abort.abort());
-  try {
-    let failure: unknown;
-    for (const root of roots) {
-      try {
-        const peer = await network.connect(root, abort.signal);
-        peer.close();
-        return peer.info.network;
-      } catch (error) {
-        const found = error instanceof SwitchError ? networkOf(error) : undefined;
-        if (found !== undefined) {
-          shell.err(`the first node is of network ${found}\n`);
-          return found;
-        }
-        failure = failureAt(error, root, ANY_NETWORK);
-        if (abort.signal.aborted) break;
+  let failure: unknown;
+  for (const root of roots) {
+    try {
+      const peer = await network.connect(root, signal);
+      peer.close();
+      return peer.info.network;
+    } catch (error) {
+      const found = error instanceof SwitchError ? networkOf(error) : undefined;
+      if (found !== undefined) {
+        shell.err(`the first node is of network ${found}\n`);
+        return found;
       }
+      failure = failureAt(error, root, ANY_NETWORK);
+      if (signal.aborted) break;
     }
-    throw failure;
-  } finally {
-    offStop();
   }
+  throw failure;
 }
 
 interface Walk {
@@ -150,6 +178,7 @@ interface Walk {
   /** The addresses of the first node: one after the other, until it is reached. */
   readonly roots: readonly PexAddress[];
   readonly chain: string;
+  readonly end: Ending;
   readonly crawl: Omit<Parameters<typeof crawl<NodeInfo>>[0], 'network' | 'roots' | 'signal' | 'clock'>;
 }
 
@@ -170,13 +199,11 @@ async function resolve(shell: Shell, target: NodeAddress): Promise<readonly PexA
   throw new CliError('CALL_FAILED', `the host ${quote(target.host)} is not known (${why}): check the name`, { cause });
 }
 
-async function walk(shell: Shell, { network, roots, chain, crawl: settings }: Walk): Promise<Topology<NodeInfo>> {
-  const abort = new AbortController();
-  const offStop = shell.onStop(() => abort.abort());
+async function walk(shell: Shell, { network, roots, chain, end, crawl: settings }: Walk): Promise<Topology<NodeInfo>> {
   const builder = new TopologyBuilder<NodeInfo>();
   const progress = new ProgressLine(shell);
   try {
-    const { signal } = abort;
+    const { signal } = end;
     let isReached = false;
     for (const [index, root] of roots.entries()) {
       const isLast = index === roots.length - 1;
@@ -194,7 +221,6 @@ async function walk(shell: Shell, { network, roots, chain, crawl: settings }: Wa
     }
   } finally {
     progress.end();
-    offStop();
   }
   return builder.topology();
 }
@@ -275,6 +301,25 @@ function checkWritable(path: string): void {
     rmSync(target, { force: true });
   } catch (cause) {
     throw unwritable(path, cause);
+  }
+}
+
+/** Whether both are one plain file, there or yet to be made; two texts on one pipe or terminal are nobody's loss. */
+function isOneFile(one: string | undefined, other: string | undefined): boolean {
+  if (one === undefined || other === undefined) return false;
+  const stats = [one, other].map((path) => statSync(path, { throwIfNoEntry: false }));
+  const [first, second] = stats;
+  if (first === undefined && second === undefined) return placeOf(one) === placeOf(other);
+  return first?.isFile() === true && second?.isFile() === true && first.dev === second.dev && first.ino === second.ino;
+}
+
+/** Its path without links in the folder. */
+function placeOf(path: string): string {
+  const whole = resolvePath(path);
+  try {
+    return join(realpathSync(dirname(whole)), basename(whole));
+  } catch {
+    return whole; // no such folder, which is said when it is to be written to
   }
 }
 

@@ -106,17 +106,32 @@ export function writeKeyFile(path: string, keyPair: KeyPair, options: { readonly
   // A new file beside it takes its place: an old one keeps its mode when written to, and may be open to others.
   const target = options.force ? `${path}.${process.pid}.new` : path;
   try {
-    writeFileSync(target, text, { flag: 'wx', mode: OWNER_ONLY });
+    writeNew(target, text);
     if (target !== path) renameSync(target, path);
   } catch (error) {
     const code = codeOf(error);
     if (code === 'EEXIST' && !options.force) {
       throw new CliError('FILE_EXISTS', `${quote(path)} is there already: choose another file or give --force`);
     }
-    if (target !== path) removeQuietly(target);
+    if (target !== path) removeQuietly(target); // what could not be put in its place
     throw new CliError('FILE_UNWRITABLE', `cannot write ${quote(path)} (${code}): choose another place`, {
       cause: error,
     });
+  }
+}
+
+/** What was begun and could not be ended is removed: an empty file would be in the way of the next try. */
+function writeNew(path: string, content: string): void {
+  const file = openSync(path, 'wx', OWNER_ONLY);
+  try {
+    try {
+      writeFileSync(file, content);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    removeQuietly(path);
+    throw error;
   }
 }
 

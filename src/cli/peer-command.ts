@@ -50,8 +50,9 @@ export const peerCommand: Command = command({
     'genmesh peer 5576458aef205977e18fd50b274e9b5d9014525a@127.0.0.1:26656 --network test --seconds 60 --json',
   ],
   async run({ network, key, moniker, seconds, json }, [target = ''], shell): Promise<number> {
-    if (network === undefined) throw usage('option --network is missing: the id of the chain, see cometbft status');
     const address = parseTarget(target);
+    if (network === undefined) throw usage('option --network is missing: the id of the chain, see cometbft status');
+    checkNetwork(network);
     const nodeKey = key === undefined ? shell.engine.generateKeyPair(shell.random) : readNodeKeyFile(key, shell.engine);
     const setup = { address, network, moniker: moniker ?? 'genmesh', nodeKey, seconds, isJson: json };
     return watch(shell, setup);
@@ -68,6 +69,11 @@ export function parseTarget(target: string): NodeAddress {
     if (error instanceof CodecError) throw usage(error.message);
     throw error;
   }
+}
+
+/** @throws CliError `USAGE` for a name that no chain has. @internal */
+export function checkNetwork(network: string): void {
+  if (network.trim() === '') throw usage('option --network is empty: give the id of the chain, see cometbft status');
 }
 
 interface WatchSetup {

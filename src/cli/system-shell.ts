@@ -2,12 +2,11 @@
 import { lookup } from 'node:dns/promises';
 import { writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { constants } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import type { Unsubscribe } from '../base/emitter.ts';
 import { systemRandom } from '../base/random.ts';
 import { defaultEngine } from '../crypto/default-engine.ts';
-import { EXIT_FAILURE, EXIT_OK } from './command-line.ts';
+import { EXIT_FAILURE, exitCodeOf } from './command-line.ts';
 import { CliError } from './errors.ts';
 import type { Shell, StopCause, Terminal } from './shell.ts';
 
@@ -97,10 +96,6 @@ class StopRequests {
     this.#isRequested = true;
     for (const listener of [...this.#listeners]) listener(cause);
   }
-}
-
-function exitCodeOf(cause: StopCause): number {
-  return cause === 'EPIPE' ? EXIT_OK : 128 + constants.signals[cause];
 }
 
 class SystemTerminal implements Terminal {

@@ -1,4 +1,14 @@
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -218,6 +228,53 @@ test.each(['--out', '--dot'])('a file that cannot be written is named before the
   expect({ code, stdout, visits }).toEqual({ code: 1, stdout: '', visits: 0 });
   expect(stderr).toMatch(/^genmesh: cannot write "[^"]+where\.json" \(ENOENT\): choose another place\n$/);
 });
+
+test.each(['same.txt', '../same.txt'])('one file for both is refused before the walk: %s', async (other) => {
+  const inner = join(folder, 'inner');
+  mkdirSync(inner, { recursive: true });
+  const [out, dot] = [join(other.startsWith('..') ? folder : inner, 'same.txt'), `${inner}/${other}`];
+  const refused = { code: 2, stdout: '', stderr: 'genmesh: options --out and --dot name the same file: give two\n' };
+  const args = ['crawl', `${DEAD.id}@127.0.0.1:1`, ...FAST, '--out', out, '--dot', dot];
+  expect(await runHere(args)).toEqual(refused);
+  writeFileSync(out, 'old');
+  expect(await runHere(args)).toEqual(refused);
+  const link = join(inner, `link-${other.length}`);
+  symlinkSync(out, link);
+  expect(await runHere([...args.slice(0, -1), link])).toEqual(refused);
+  expect(readFileSync(out, 'utf8')).toBe('old');
+});
+
+test.each([
+  ['SIGINT', 130, []],
+  ['SIGTERM', 143, ['--network', 'stage']],
+] as const)(
+  '%s before the first node was reached ends with %i, and nothing is said or written',
+  async (cause, code, network) => {
+    const sockets = new Set<Socket>();
+    let knock: () => void = () => {};
+    const knocked = new Promise<void>((resolve) => {
+      knock = resolve;
+    });
+    const silent = createServer((socket) => {
+      sockets.add(socket.on('error', () => {}));
+      knock();
+    });
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const out = join(folder, `signal-${code}.json`);
+    const shell = new FakeShell();
+    const target = `${'c'.repeat(40)}@127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    try {
+      const ended = runProgram(['crawl', target, ...network, '--private', '--out', out], shell);
+      await knocked;
+      shell.stop(cause);
+      expect(await ended).toBe(code);
+      expect([shell.stdout, shell.stderr, existsSync(out)]).toEqual(['', '', false]);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    }
+  },
+);
 
 test('a signal ends the walk, and what was found is written', async () => {
   const near = await stage();
