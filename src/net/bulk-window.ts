@@ -4,7 +4,7 @@
  *
  * A pong proves that the peer has read everything before its ping, and an unmodified CometBFT peer, whose handlers run in
  * its receive loop, has handled it too. So bulk that is not ponged stays under a window; the last packet of a bulk
- * message waits while the peer is busy with an earlier one (the gate); and because a peer flushes when it writes a pong,
+ * message waits while earlier ones keep the peer busy (the gate); and because a peer flushes when it writes a pong,
  * a ping right behind a message takes the peer's flush timer out of the round trip. One ping is out at a time, and never
  * more than a stated rate of them. The wire stays what it is. `mconnection-sender.ts` asks and tells.
  */
@@ -310,11 +310,11 @@ export class BulkWindow {
     if (this.#isEofPing) {
       this.#eofRttMs = average(this.#eofRttMs, rttMs);
       this.#eofsPerPing = average(this.#eofsPerPing, this.#eofsInPing);
-      if (nowMs - this.#plainAtMs > PLAIN_MS_MAX) this.#plainRttMs = undefined;
     } else if (this.#smallInPing <= PLAIN_SMALL_MAX) {
       this.#plainRttMs = average(this.#plainRttMs, rttMs);
       this.#plainAtMs = nowMs;
-    } else if (nowMs - this.#plainAtMs > PLAIN_MS_MAX) this.#plainRttMs = undefined;
+    }
+    if (nowMs - this.#plainAtMs > PLAIN_MS_MAX) this.#plainRttMs = undefined;
     const pongedBytes = this.#pingedBytes - this.#pongedBytes;
     this.#pongedBytes = this.#pingedBytes;
     this.#eofsPonged = this.#eofsPinged;

@@ -106,8 +106,7 @@ export class ChannelSender {
     const message = this.#sending ?? this.#queue.peek();
     if (message === undefined) return 0;
     const restBytes = message.length - this.#offset;
-    if (restBytes <= this.#eofDataBytesMax) return packetMsgBytes(this.id, true, restBytes);
-    return packetMsgBytes(this.id, false, Math.min(this.#dataBytesMax, Math.max(1, restBytes - 1)));
+    return packetMsgBytes(this.id, restBytes <= this.#eofDataBytesMax, this.#nextDataBytes(restBytes));
   }
 
   /** Queues a message; the caller has checked `isFull`. */
@@ -157,7 +156,7 @@ export class ChannelSender {
     }
     const restBytes = message.length - this.#offset;
     const isEof = restBytes <= this.#eofDataBytesMax;
-    const dataBytes = isEof ? restBytes : Math.min(this.#dataBytesMax, Math.max(1, restBytes - 1));
+    const dataBytes = this.#nextDataBytes(restBytes);
     const end = this.#offset + dataBytes;
     const data = dataBytes === message.length ? message : message.subarray(this.#offset, end);
     const wireBytes = writePacketMsg(target, offset, this.id, isEof, data);
@@ -171,6 +170,10 @@ export class ChannelSender {
       this.stats.messagesSent += 1;
     }
     return wireBytes;
+  }
+
+  #nextDataBytes(restBytes: number): number {
+    return restBytes <= this.#eofDataBytesMax ? restBytes : Math.min(this.#dataBytesMax, Math.max(1, restBytes - 1));
   }
 
   /** Forgets every message. */

@@ -1,11 +1,11 @@
 /**
  * The one loop through which everything of an MConnection goes out (`CometBFT p2p/conn/connection.go sendRoutine`).
  *
- * A turn takes packets in the order of the scheduler, pongs and pings, writes them as one piece, and lets the event loop
- * go on; the next turn follows when there is more, and nothing waits for a flush timer: what one turn of the program
- * produces leaves at its end. Bulk, which is every packet but a message of a single one, waits for the window, the gate,
- * the pace, the limit and the socket; small messages wait for none of them within stated bounds; pings and pongs for
- * nothing but a socket that takes no more.
+ * A turn takes packets in the order of the scheduler, pongs and pings, writes them as one piece, and lets the event
+ * loop go on; the next turn follows when there is more, and nothing waits for a flush timer: what one turn of the
+ * program produces leaves at its end. Bulk, which is every packet but a message of a single one that is no backlog,
+ * waits for the window, the gate, the pace, the limit and the socket; small messages wait for none of them within
+ * stated bounds; pings and pongs for nothing but a socket that takes no more.
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import { BulkPace } from './bulk-pace.ts';
@@ -225,7 +225,8 @@ export class MConnectionSender {
     for (;;) {
       const channel = this.#scheduler.pick(this.#isEligible);
       if (channel === undefined) break;
-      if (messageBytes > 0 && messageBytes + channel.nextPacketBytes > turnBytes) {
+      const packetBytes = channel.nextPacketBytes;
+      if (messageBytes > 0 && messageBytes + packetBytes > turnBytes) {
         isMore = true;
         break;
       }
@@ -241,7 +242,8 @@ export class MConnectionSender {
       }
       const isEndOfBulk = !isWhole && channel.isNextEof;
       if (isEndOfBulk && this.window.wantsPlainPing) this.#writeControl(nowMs, windowBytes, true, hasSmall);
-      messageBytes += this.#writePacket(channel, isWhole, nowMs);
+      this.#writePacket(channel, packetBytes, isWhole, nowMs);
+      messageBytes += packetBytes;
       // Right behind the end whose pong the next one waits for.
       if (isEndOfBulk && this.#isEofHeld) this.#writeControl(nowMs, windowBytes, true, hasSmall);
     }
@@ -293,10 +295,10 @@ export class MConnectionSender {
     return false;
   };
 
-  #writePacket(channel: ChannelSender, isWhole: boolean, nowMs: number): number {
+  #writePacket(channel: ChannelSender, wireBytes: number, isWhole: boolean, nowMs: number): void {
     const isEof = isWhole || channel.isNextEof;
-    this.#slab.reserve(channel.nextPacketBytes);
-    const wireBytes = channel.writeNext(this.#slab.bytes, this.#slab.end);
+    this.#slab.reserve(wireBytes);
+    channel.writeNext(this.#slab.bytes, this.#slab.end);
     this.#slab.end += wireBytes;
     this.#windowRoom -= wireBytes;
     this.#rateRoom -= wireBytes;
@@ -307,7 +309,6 @@ export class MConnectionSender {
       channel.isBacklogged = true;
       this.#owner.onRoom(channel);
     }
-    return wireBytes;
   }
 
   #writeControl(nowMs: number, windowBytes: number, isBlocked: boolean, isShared: boolean): void {

@@ -207,12 +207,8 @@ export class Switch implements SwitchHandle {
     message: MessageOf<C>,
     options?: SendOptions,
   ): Promise<BroadcastResult[]>;
-  async broadcast(
-    channel: AnyChannel | number,
-    message: unknown,
-    options: SendOptions = {},
-  ): Promise<BroadcastResult[]> {
-    checkOptionNames(options, SEND_OPTION_NAMES, ' of broadcast');
+  async broadcast(channel: AnyChannel | number, message: unknown, options?: SendOptions): Promise<BroadcastResult[]> {
+    if (options !== undefined) checkOptionNames(options, SEND_OPTION_NAMES, ' of broadcast');
     const { id, bytes } = this.#encode(channel, message);
     const sends = this.peers.copy().map(async (peer) => ({ peer, result: await peer.send(id, bytes, options) }));
     return Promise.all(sends);

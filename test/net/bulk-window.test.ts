@@ -18,6 +18,22 @@ function bulkWindow(windowBytes = 64 * KIB): BulkWindow {
   });
 }
 
+/** A window and the time at which it is told things. */
+class Pinging {
+  nowMs = 0;
+  readonly #window: BulkWindow;
+
+  constructor(window: BulkWindow) {
+    this.#window = window;
+  }
+
+  ping(rttMs: number): void {
+    this.#window.pingSent(this.nowMs);
+    this.nowMs += rttMs;
+    this.#window.pongReceived(this.nowMs);
+  }
+}
+
 describe('BulkWindow', () => {
   it('counts as un-ponged what was sent behind the last ping that was answered', () => {
     const window = bulkWindow();
@@ -91,25 +107,20 @@ describe('BulkWindow', () => {
 
   it('holds ends back one by one until handlers have shown to be fast, and again when they are not', () => {
     const window = bulkWindow();
-    let nowMs = 0;
-    const ping = (rttMs: number): void => {
-      window.pingSent(nowMs);
-      nowMs += rttMs;
-      window.pongReceived(nowMs);
-    };
+    const time = new Pinging(window);
     window.packetSent(1000, false, true);
-    expect(window.isEofHeld(nowMs)).toBe(true);
-    ping(0.3);
+    expect(window.isEofHeld(time.nowMs)).toBe(true);
+    time.ping(0.3);
     window.packetSent(1000, false, false);
-    ping(0.3); // nothing but parts in between: what a ping costs by itself
+    time.ping(0.3); // nothing but parts in between: what a ping costs by itself
     window.packetSent(1000, false, true);
-    expect(window.isEofHeld(nowMs)).toBe(false);
+    expect(window.isEofHeld(time.nowMs)).toBe(false);
     for (let i = 0; i < 10; i += 1) {
       window.packetSent(1000, false, true);
-      ping(20);
+      time.ping(20);
     }
     window.packetSent(1000, false, true);
-    expect(window.isEofHeld(nowMs)).toBe(true);
+    expect(window.isEofHeld(time.nowMs)).toBe(true);
   });
 
   it('lets 32 ends through at a fast peer beside small messages, and any number beside nothing but bulk', () => {
@@ -159,73 +170,58 @@ describe('BulkWindow', () => {
     'judges the handler by its time for each message, beside nothing but bulk: %s',
     (_what, ends, size, rttMs, held) => {
       const window = bulkWindow();
-      let nowMs = 0;
-      const ping = (delayMs: number): void => {
-        window.pingSent(nowMs);
-        nowMs += delayMs;
-        window.pongReceived(nowMs);
-      };
+      const time = new Pinging(window);
       // 200 MB/s is known, and that a ping in front of an end takes 1 ms.
       for (let i = 0; i < 20; i += 1) {
         window.packetSent(200_000, false, false);
-        ping(1);
+        time.ping(1);
       }
       for (let i = 0; i < 10; i += 1) {
         for (let end = 0; end < ends; end += 1) window.packetSent(size, false, true);
-        nowMs += (ends * size) / 200_000 / 2;
-        ping(rttMs);
+        time.nowMs += (ends * size) / 200_000 / 2;
+        time.ping(rttMs);
       }
       window.packetSent(size, false, true);
-      expect(window.isEofHeld(nowMs)).toBe(held);
+      expect(window.isEofHeld(time.nowMs)).toBe(held);
     },
   );
 
   it('lets as many ends through as a handler takes 20 ms for beside nothing but bulk, and 4 ms beside small messages', () => {
     const window = bulkWindow();
-    let nowMs = 0;
-    const ping = (delayMs: number): void => {
-      window.pingSent(nowMs);
-      nowMs += delayMs;
-      window.pongReceived(nowMs);
-    };
+    const time = new Pinging(window);
     const ends = (): number => {
       let count = 0;
-      for (; !window.isEofHeld(nowMs); count += 1) window.packetSent(10, false, true);
+      for (; !window.isEofHeld(time.nowMs); count += 1) window.packetSent(10, false, true);
       return count;
     };
     window.packetSent(10, false, false);
-    ping(1);
+    time.ping(1);
     for (let i = 0; i < 30; i += 1) {
       window.packetSent(10, false, true);
-      ping(1 + 2);
+      time.ping(1 + 2);
       window.packetSent(10, false, false);
-      ping(1);
+      time.ping(1);
     }
     expect(ends()).toBe(10);
-    ping(1 + 20);
-    window.messagesSent(true, nowMs);
+    time.ping(1 + 20);
+    window.messagesSent(true, time.nowMs);
     expect(ends()).toBe(2);
   });
 
   it('does not believe a ping in front of an end for longer than 2 s, nor one behind many small messages', () => {
     const window = bulkWindow();
-    let nowMs = 0;
-    const ping = (delayMs: number): void => {
-      window.pingSent(nowMs);
-      nowMs += delayMs;
-      window.pongReceived(nowMs);
-    };
+    const time = new Pinging(window);
     window.packetSent(10, false, false);
-    ping(1);
+    time.ping(1);
     // Behind 200 messages with slow handlers of their own: no measure of the way.
     for (let i = 0; i < 200; i += 1) window.packetSent(10, true, true);
-    ping(4000);
+    time.ping(4000);
     for (let i = 0; i < 10; i += 1) {
       window.packetSent(10, false, true);
-      ping(21);
+      time.ping(21);
     }
     window.packetSent(10, false, true);
-    expect(window.isEofHeld(nowMs)).toBe(true);
+    expect(window.isEofHeld(time.nowMs)).toBe(true);
   });
 
   it('is its own size, not more, until the first pong tells how long the way is', () => {
